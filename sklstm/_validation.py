@@ -1,0 +1,234 @@
+"""What users pass, made into what the rest assumes; every message about an array.
+
+A check returns the checked value or raises ValueError with what was expected, what came
+and what to change. What scikit-learn's own checks say well is left to them.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from sklstm._index import is_ordered_kind, table_index
+from sklstm._windows import n_known_steps, underlying_series
+
+# The network computes in float32.
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_series(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray:
+    """A complete series of shape (n_samples, n_features), float64 or float32."""
+    series = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite=False,
+    )
+    _check_series_finite(series)
+    return series
+
+
+def _check_series_finite(series: NDArray) -> None:
+    finite = np.isfinite(series).all(axis=1)
+    if finite.all():
+        return
+    row = int(finite.argmin())
+    found = "NaN" if np.isnan(series[row]).any() else "inf"
+    raise ValueError(
+        f"X holds {found} in row {row}; a window needs every step. Fill the gap from "
+        "earlier rows (for example pandas.DataFrame.ffill) or drop the rows before it."
+    )
+
+
+def check_series_and_targets(X: Any, y: Any) -> tuple[NDArray, NDArray]:
+    """A complete series (n_samples, n_features) and its targets, `X` itself if None."""
+    checked = check_array(
+        X,
+        dtype=[np.float64, np.float32],
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="X",
+    )
+    series = checked[:, np.newaxis] if checked.ndim == 1 else checked
+    _check_series_finite(series)
+    check_index(X)
+    return series, checked if y is None else _check_targets(y, n_samples=len(series))
+
+
+def check_index(X: Any) -> pd.Index | None:
+    """The row labels of a pandas object, in time order; None for anything else."""
+    index = table_index(X)
+    if index is None or not is_ordered_kind(index):
+        return index
+    if not index.is_unique:
+        label = index[index.duplicated()][0]
+        raise ValueError(
+            f"The index of X holds {str(label)!r} more than once; a series has one row "
+            "for each step. Drop or aggregate the repeated rows."
+        )
+    if not index.is_monotonic_increasing:
+        raise ValueError(
+            "The index of X is not increasing; a series stands in time order. Call "
+            "X.sort_index(), and split it without shuffling (TimeSeriesSplit)."
+        )
+    return index
+
+
+def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:
+    """That a series of `n_samples` rows makes a complete window and its target."""
+    if n_samples < seq_length + horizon:
+        raise ValueError(
+            f"seq_length={seq_length} with horizon={horizon} needs at least "
+            f"{seq_length + horizon} rows to make one complete window, got {n_samples}. "
+            "Lower seq_length or pass more rows."
+        )
+
+
+def check_windows(
+    estimator: BaseEstimator, X: Any, *, reset: bool
+) -> tuple[NDArray, NDArray[np.intp]]:
+    """Windows of shape (n_samples, seq_length, n_features), and how much each knows.
+
+    A table (n_samples, seq_length) is taken as univariate windows. Views stay views.
+    """
+    checked = check_array(
+        X,
+        dtype="numeric",
+        ensure_all_finite=False,
+        allow_nd=True,
+        estimator=estimator,
+        input_name="X",
+    )
+    if checked.ndim == 2:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
+    _check_window_shape(estimator, windows, n_dims=checked.ndim, reset=reset)
+    _check_window_range(windows)
+    n_known = n_known_steps(windows)
+    if (n_known < 0).any():
+        raise ValueError(
+            f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
+            "steps at the start of a window may be NaN, which means that they are not "
+            "known yet. Fill the gaps of the series before cutting windows."
+        )
+    if checked.ndim == 2:
+        _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
+    return windows, n_known
+
+
+def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.intp]) -> None:
+    """That NaN in a table stands for unknown steps, which overlapping rows show.
+
+    A table may as well have missing values, and dropping its rows in silence would be
+    wrong; in 3-D windows nothing else can be meant.
+    """
+    if len(table) == 1 or not incomplete.size:
+        return
+    # Each row against the one after it, the last against the one before.
+    earlier = np.minimum(incomplete, len(table) - 2)
+    shifted, kept = table[earlier, 1:], table[earlier + 1, :-1]
+    overlaps = ((shifted == kept) | (np.isnan(shifted) & np.isnan(kept))).all(axis=1)
+    if not overlaps.all():
+        raise ValueError(
+            f"X holds NaN in row {int(incomplete[overlaps.argmin()])}. In a table, NaN is "
+            "taken for steps that are not known yet only where rows are the consecutive "
+            "windows of one series, each the row before moved by one step. Fill missing "
+            "values in, or pass windows of shape (n_samples, seq_length, 1)."
+        )
+
+
+def _check_window_shape(
+    estimator: Any, windows: NDArray, *, n_dims: int, reset: bool
+) -> None:
+    name = type(estimator).__name__
+    if windows.ndim != 3 or 0 in windows.shape:
+        raise ValueError(
+            f"{name} expects X of shape (n_samples, seq_length, n_features) or (n_samples, "
+            f"seq_length), with at least 1 of each, got {windows.shape}."
+        )
+    _, seq_length, n_features = windows.shape
+    if reset:
+        estimator.window_shape_ = (seq_length, n_features)
+        if n_dims == 3:
+            estimator.n_features_in_ = n_features
+            estimator.__dict__.pop("feature_names_in_", None)
+        return
+    if n_dims == 3 and n_features != estimator.window_shape_[1]:
+        raise ValueError(
+            f"X has {n_features} features, but {name} is expecting "
+            f"{estimator.window_shape_[1]} features as input."
+        )
+    if seq_length != estimator.window_shape_[0]:
+        raise ValueError(
+            f"X has windows of {seq_length} steps, but {name} is expecting windows of "
+            f"{estimator.window_shape_[0]} steps, as in fit."
+        )
+
+
+def _check_window_range(windows: NDArray) -> None:
+    series = underlying_series(windows)
+    values = windows if series is None else series
+    # fmin and fmax pass NaN over, and reduce without a copy.
+    low = float(np.fmin.reduce(values, axis=None))
+    high = float(np.fmax.reduce(values, axis=None))
+    if np.isinf(low) or np.isinf(high):
+        raise ValueError(
+            "X holds inf; the network needs finite values. Replace inf by a number, or "
+            "drop the rows."
+        )
+    if max(-low, high) > LARGEST:
+        raise ValueError(
+            f"X holds {max(low, high, key=abs)!r}, beyond the range of float32 in which "
+            "the network computes. Scale X first, for example by StandardScaler."
+        )
+
+
+def check_targets(estimator: BaseEstimator, y: Any, *, n_samples: int) -> NDArray:
+    """Finite targets as float64, (n_samples,) or (n_samples, n_outputs)."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    return _check_targets(y, n_samples=n_samples)
+
+
+def _check_targets(y: Any, *, n_samples: int) -> NDArray:
+    y = check_array(
+        y,
+        dtype="numeric",
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="y",
+    )
+    if y.ndim == 0 or 0 in y.shape:
+        raise ValueError(
+            f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {y.shape}."
+        )
+    if len(y) != n_samples:
+        raise ValueError(
+            f"X has {n_samples} rows, but y has {len(y)}; every row needs its target."
+        )
+    finite = np.isfinite(y).reshape(len(y), -1).all(axis=1)
+    if not finite.all():
+        row = int(finite.argmin())
+        found = "NaN" if np.isnan(y[row]).any() else "inf"
+        raise ValueError(
+            f"y holds {found} in row {row}; every row needs a finite target. Fill it in, "
+            "or drop the row from X and y."
+        )
+    return y.astype(np.float64)
+
+
+def check_any_complete(n_known: NDArray[np.intp], *, seq_length: int) -> None:
+    """That at least one window is complete, so that there is something to train on."""
+    if n_known.max() < seq_length:
+        raise ValueError(
+            f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: "
+            f"at most {n_known.max()} steps are known before a row. Lower seq_length or "
+            "pass more rows."
+        )

@@ -1,0 +1,76 @@
+"""Slow and obvious versions of what the package does fast, to hold it against.
+
+Loops and arithmetic in float64, from the definitions; nothing of the package is used.
+"""
+
+import numpy as np
+
+
+def windows(series, seq_length, horizon, past=None):
+    """Window of each row of `series`, as WindowTransformer defines it."""
+    past = series[:0] if past is None else past
+    steps = np.concatenate([past, series])
+    n_samples, n_features = series.shape
+    out = np.full((n_samples, seq_length, n_features), np.nan)
+    for t in range(n_samples):
+        for i in range(seq_length):
+            step = len(past) + t - horizon - seq_length + 1 + i
+            if step >= 0:
+                out[t, i] = steps[step]
+    return out
+
+
+def complete_windows(series, targets, seq_length, horizon):
+    """The tutorial's create_sequences: windows without unknown steps, and targets."""
+    kept, kept_targets = [], []
+    for t in range(len(series)):
+        first, last = t - horizon - seq_length + 1, t - horizon
+        if first >= 0:
+            kept.append(series[first : last + 1])
+            kept_targets.append(targets[t])
+    return np.array(kept), np.array(kept_targets)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def lstm_layer(steps, w_ih, w_hh, b_ih, b_hh):
+    """Hidden states (T, units) of one layer over `steps` (T, F), gate by gate.
+
+    Weights are torch's: gates stacked as input, forget, cell, output.
+    """
+    units = w_hh.shape[1]
+    hidden, cell = np.zeros(units), np.zeros(units)
+    states = np.zeros((len(steps), units))
+    for t, step in enumerate(steps):
+        z = w_ih @ step + b_ih + w_hh @ hidden + b_hh
+        input_gate = sigmoid(z[:units])
+        forget_gate = sigmoid(z[units : 2 * units])
+        candidate = np.tanh(z[2 * units : 3 * units])
+        output_gate = sigmoid(z[3 * units :])
+        cell = forget_gate * cell + input_gate * candidate
+        hidden = output_gate * np.tanh(cell)
+        states[t] = hidden
+    return states
+
+
+def lstm_regression(window, weights, *, num_layers=1, bidirectional=False):
+    """Output (n_outputs,) for one window (T, F), NaN steps left out.
+
+    `weights` is the state_dict of the module as arrays.
+    """
+    steps = window[~np.isnan(window).any(axis=1)]
+    last = []
+    for layer in range(num_layers):
+        outputs, last = [], []
+        for suffix in [f"l{layer}", f"l{layer}_reverse"][: 1 + bidirectional]:
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            arrays = [np.float64(weights[f"lstm.{name}_{suffix}"]) for name in names]
+            backwards = suffix.endswith("reverse")
+            states = lstm_layer(steps[::-1] if backwards else steps, *arrays)
+            last.append(states[-1] if len(states) else np.zeros(arrays[1].shape[1]))
+            outputs.append(states[::-1] if backwards else states)
+        steps = np.concatenate(outputs, axis=1)
+    hidden = np.concatenate(last)
+    return np.float64(weights["dense.weight"]) @ hidden + weights["dense.bias"]
