@@ -7,6 +7,9 @@ from torch import Tensor, nn
 class LSTMModule(nn.Module):
     """An LSTM over each window and a dense layer on its last hidden state.
 
+    With `residual`, the LSTM reads each window relative to its last step, and a linear map
+    of that last step is added: the network models the departure from a linear forecast.
+
     Initial weights are those of Keras's ``LSTM`` and ``Dense``: Glorot-uniform input and
     dense weights [1]_, orthogonal recurrent weights [2]_, a forget-gate bias of 1 [3]_ and
     other biases of 0.
@@ -21,6 +24,9 @@ class LSTMModule(nn.Module):
 
     num_layers, dropout, bidirectional
         As in :class:`torch.nn.LSTM`. The masks of `dropout` come from `generator`.
+
+    residual : bool
+        Whether to add the linear map; it starts at 0 until `start_linear` is called.
 
     generator : torch.Generator
         Source of the initial weights and of the dropout masks, so that torch's global
@@ -45,6 +51,7 @@ class LSTMModule(nn.Module):
         num_layers: int,
         dropout: float,
         bidirectional: bool,
+        residual: bool = False,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -55,14 +62,21 @@ class LSTMModule(nn.Module):
             n_features,
             units,
             num_layers=num_layers,
-            dropout=dropout,
+            dropout=dropout if num_layers > 1 else 0.0,  # torch warns of one layer
             bidirectional=bidirectional,
             batch_first=True,
+            dtype=torch.float32,
             device="meta",
         ).to_empty(device=generator.device)
         width = units * (2 if bidirectional else 1)
-        self.dense = nn.Linear(width, n_outputs, device="meta")
+        self.dense = nn.Linear(width, n_outputs, dtype=torch.float32, device="meta")
         self.dense.to_empty(device=generator.device)
+        self.linear: nn.Linear | None = None
+        if residual:
+            self.linear = nn.Linear(
+                n_features, n_outputs, bias=False, dtype=torch.float32, device="meta"
+            )
+            self.linear.to_empty(device=generator.device)
         self._initialize_as_keras()
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -71,13 +85,25 @@ class LSTMModule(nn.Module):
         Windows of no steps are predicted from the state before the first one, zero.
         """
         if windows.shape[1] == 0:
-            hidden = windows.new_zeros(len(windows), self.dense.in_features)
-        elif self.training and self.lstm.dropout > 0:
-            hidden = self._last_hidden_with_dropout(windows)
-        else:
-            _, (last_hidden, _) = self.lstm(windows)
-            hidden = self._both_directions(last_hidden)
-        return self.dense(hidden)
+            return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
+        last_step = windows[:, -1]
+        if self.linear is None:
+            return self.dense(self._last_hidden(windows))
+        departure = self.dense(self._last_hidden(windows - last_step[:, None]))
+        return departure + self.linear(last_step)
+
+    @torch.no_grad()
+    def start_linear(self, coefficients: Tensor, intercept: Tensor) -> None:
+        """Start the linear map at (n_outputs, n_features) coefficients and an intercept."""
+        assert self.linear is not None
+        self.linear.weight.copy_(coefficients)
+        self.dense.bias.copy_(intercept)
+
+    def _last_hidden(self, windows: Tensor) -> Tensor:
+        if self.training and self.lstm.dropout > 0:
+            return self._last_hidden_with_dropout(windows)
+        _, (last_hidden, _) = self.lstm(windows)
+        return self._both_directions(last_hidden)
 
     def _both_directions(self, last_hidden: Tensor) -> Tensor:
         """The last layer's part of (layers * directions, B, units): (B, width)."""
@@ -125,3 +151,34 @@ class LSTMModule(nn.Module):
                 weight.view(4, -1)[1] = 1.0  # gates: input, forget, cell, output
         nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
+        if self.linear is not None:
+            nn.init.zeros_(self.dense.weight)
+            nn.init.zeros_(self.linear.weight)
+
+
+def layer_table(module: LSTMModule, seq_length: int) -> str:
+    """Layers, the shapes of their outputs and their parameter counts, as Keras's."""
+    lstm, rows = module.lstm, []
+    n_directions = 2 if lstm.bidirectional else 1
+    width = n_directions * lstm.hidden_size
+    kind = "Bidirectional LSTM" if lstm.bidirectional else "LSTM"
+    for layer in range(lstm.num_layers):
+        directions = lstm.all_weights[layer * n_directions :][:n_directions]
+        count = sum(weight.numel() for weights in directions for weight in weights)
+        is_last = layer == lstm.num_layers - 1
+        shape = f"(None, {width})" if is_last else f"(None, {seq_length}, {width})"
+        name = f"lstm_{layer}" if lstm.num_layers > 1 else "lstm"
+        rows.append((f"{name} ({kind})", shape, count))
+    for name, linear in (("dense", module.dense), ("linear", module.linear)):
+        if linear is not None:
+            count = sum(weight.numel() for weight in linear.parameters())
+            rows.append((f"{name} (Linear)", f"(None, {linear.out_features})", count))
+    total = sum(count for *_, count in rows)
+    inputs = ("input", f"(None, {seq_length}, {lstm.input_size})", 0)
+    lines = [("Layer (type)", "Output shape", "Param #")]
+    lines += [(name, shape, f"{count:,}") for name, shape, count in (inputs, *rows)]
+    table = [f"{name:<30}{shape:<20}{count:>12}" for name, shape, count in lines]
+    rule = "-" * len(table[0])
+    size = total * 4 / 1024  # float32
+    end = f"Total params: {total:,} ({size:,.2f} KB)"
+    return "\n".join([table[0], rule, *table[1:], rule, end])

@@ -1,27 +1,27 @@
-"""The skorch net: batches, the training step, seeds, predictions. skorch only here.
+"""The skorch net: its batches, training step, validation and seeds. skorch only here."""
 
-The net learns from a strided view of windows without ever copying it whole: each batch
-is gathered, then cast to float32.
-"""
-
-from collections.abc import Iterator
+import copy
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import (
     Callback,
+    EarlyStopping,
     EpochTimer,
     GradientNormClipping,
     PassthroughScoring,
     PrintLog,
 )
+from skorch.helper import predefined_split
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from sklstm._batches import Batch, Batches
 from sklstm._module import LSTMModule
+from sklstm._settings import Architecture, Training
+from sklstm._window_set import WindowSet
 
 LOSSES = {
     "squared_error": nn.MSELoss,
@@ -29,108 +29,160 @@ LOSSES = {
     "huber": nn.HuberLoss,
 }
 
-# Windows that are predicted together. Always as many, padded where fewer are left: with
-# one shape for all, a row's bits do not depend on which rows share the call.
-N_PREDICTED_AT_ONCE = 64
-
-
-def resolve_device(device: str) -> torch.device:
-    """The torch device; CUDA where there is one for "auto"."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
-class TrainingWindows(Dataset):
-    """Windows (n, seq_length, F), targets (n, n_outputs), and the rows to train on."""
-
-    def __init__(self, windows: NDArray, targets: NDArray, rows: NDArray[np.intp]) -> None:
-        self.windows = windows
-        self.targets = targets
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-class ShuffledBatches:
-    """Every row of the windows once, in an order that `generator` draws anew each time."""
-
-    def __init__(
-        self,
-        dataset: TrainingWindows,
-        *,
-        batch_size: int,
-        generator: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.generator = generator
-        self.device = device
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
-        for start in range(0, len(order), self.batch_size):
-            rows = self.dataset.rows[order[start : start + self.batch_size]]
-            yield (
-                gather(self.dataset.windows, rows, self.device),
-                gather(self.dataset.targets, rows, self.device),
-            )
-
-
-def gather(array: NDArray, rows: NDArray[np.intp], device: torch.device) -> Tensor:
-    """The rows as a float32 tensor; all that is ever copied of the array."""
-    return torch.from_numpy(array[rows].astype(np.float32)).to(device)
-
 
 class FiniteLoss(Callback):
     """Stop with an error where skorch would go on and predict NaN."""
 
     def on_batch_end(
-        self, net: NeuralNet, training: bool = False, loss: Any = None, **kwargs: Any
+        self, net: NeuralNet, training: bool = True, loss: Any = None, **kwargs: Any
     ) -> None:
-        if training and not torch.isfinite(loss):
-            raise ValueError(
-                f"The training loss became {loss.item()} in epoch {len(net.history)} with "
-                f"learning_rate={net.lr}. Lower learning_rate, set max_grad_norm (for "
-                "example 1.0), or scale X."
-            )
+        if not torch.isfinite(loss):
+            which = "training" if training else "validation"
+            raise diverged(net, f"The {which} loss became {loss.item()}")
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if not all(torch.isfinite(weight).all() for weight in net.module_.parameters()):
+            raise diverged(net, "The weights left the finite numbers")
+
+
+def diverged(net: NeuralNet, found: str) -> ValueError:
+    """The error of a training that left the finite numbers."""
+    return ValueError(
+        f"{found} in epoch {len(net.history)} with learning_rate={net.lr}. Lower "
+        "learning_rate, set max_grad_norm (for example 1.0), or scale X."
+    )
+
+
+class KeepBestWeights(Callback):
+    """Stop when validation no longer improves, and go back to the best epoch."""
+
+    def __init__(self, n_iter_no_change: int, tol: float) -> None:
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        self.best_loss_, self.best_epoch_, self.n_unimproved_ = np.inf, 0, 0
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        loss = net.history[-1, "valid_loss"]
+        self.n_unimproved_ = (
+            self.n_unimproved_ + 1 if loss > self.best_loss_ - self.tol else 0
+        )
+        if loss < self.best_loss_:
+            self.best_loss_, self.best_epoch_ = loss, len(net.history)
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        net.stop_training |= self.n_unimproved_ >= self.n_iter_no_change
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        net.module_.load_state_dict(self.best_weights_)
+
+
+class EpochTasks(Callback):
+    """Tell scikit-learn's callbacks of each epoch; any of them may stop the training."""
+
+    def __init__(self, tasks: Any) -> None:
+        self.tasks = tasks
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        self.tasks.begin_epoch(net)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        net.stop_training |= self.tasks.end_epoch(net)
 
 
 class WindowNet(NeuralNet):
     """A skorch net over windows; `generator` draws the order of the batches."""
 
     def __init__(
-        self, module: LSTMModule, *, generator: torch.Generator, **kwargs: Any
+        self,
+        module: LSTMModule,
+        *,
+        generator: torch.Generator,
+        architecture: Architecture,
+        training: Training,
+        **kwargs: Any,
     ) -> None:
         super().__init__(module, **kwargs)
         self.generator = generator
+        self.architecture = architecture
+        self.training = training
+        self.stop_training = False
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         return [
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
             ("finite_loss", FiniteLoss()),
             ("print_log", PrintLog()),
         ]
 
-    def get_iterator(
-        self, dataset: TrainingWindows, training: bool = False
-    ) -> ShuffledBatches:
-        return ShuffledBatches(
+    def get_iterator(self, dataset: WindowSet, training: bool = False) -> Batches:
+        return Batches(
             dataset,
             batch_size=self.batch_size,
-            generator=self.generator,
             device=self.device,
+            generator=self.generator if training else None,
         )
 
-    def partial_fit(self, X: TrainingWindows, y: Any = None, **fit_params: Any) -> Self:
+    def get_batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
+        errors = self.criterion_(y_pred, batch[1])  # (), or (B, n_outputs) to be weighted
+        if batch.weights is not None:
+            errors = errors.mean(dim=1) * batch.weights
+        return errors.mean() if errors.ndim else errors
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        self._set_training(True)
+        y_pred = self.module_(batch[0])
+        loss = self.get_batch_loss(y_pred, batch)
+        loss.backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    @torch.no_grad()
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        self._set_training(False)
+        y_pred = self.module_(batch[0])
+        return {"loss": self.get_batch_loss(y_pred, batch), "y_pred": y_pred}
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        # Before any scheduler among the callbacks changes it for the next epoch.
+        self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                # How skorch's own EarlyStopping asks to stop; Ctrl-C goes through.
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                self.stop_training = True
+
+    def fit_loop(
+        self, X: WindowSet, y: Any = None, epochs: int | None = None, **fit_params: Any
+    ) -> Self:
+        training, validation = self.get_split_datasets(X)
+        sets = {"dataset_train": training, "dataset_valid": validation}
+        batches = self.get_iterator(training, training=True)
+        valid_batches = None if validation is None else self.get_iterator(validation)
+        for _ in range(self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **sets)
+            self.run_single_epoch(
+                batches, training=True, prefix="train", step_fn=self.train_step
+            )
+            self.run_single_epoch(
+                valid_batches, training=False, prefix="valid", step_fn=self.validation_step
+            )
+            self.notify("on_epoch_end", **sets)
+            if self.stop_training:
+                break
+        return self
+
+    def partial_fit(self, X: WindowSet, y: Any = None, **fit_params: Any) -> Self:
         # skorch's own swallows KeyboardInterrupt and returns a half-trained net, which a
         # search would score.
-        if not self.initialized_:
-            self.initialize()
         self.notify("on_train_begin", X=X, y=y)
         self.fit_loop(X, y)
         self.notify("on_train_end", X=X, y=y)
@@ -138,89 +190,48 @@ class WindowNet(NeuralNet):
 
 
 def make_net(
-    window_shape: tuple[int, int],
-    n_outputs: int,
+    architecture: Architecture,
+    training: Training,
     *,
-    units: int,
-    num_layers: int,
-    dropout: float,
-    bidirectional: bool,
-    loss: str,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    max_grad_norm: float | None,
-    device: torch.device,
-    seed: int,
-    verbose: int,
+    device: str,
+    seed: int = 0,
+    validation: WindowSet | None = None,
+    weighted: bool = False,
+    tasks: Any = None,
 ) -> WindowNet:
     """A net with Keras's initial weights, all of its chance drawn from `seed`."""
-    generator = torch.Generator().manual_seed(seed)
+    # Two generators, so that each goes on where it stopped after the net was saved.
+    initial_seed, order_seed = np.random.SeedSequence(seed).generate_state(2)
     module = LSTMModule(
-        window_shape[1],
-        n_outputs,
-        units=units,
-        num_layers=num_layers,
-        dropout=dropout,
-        bidirectional=bidirectional,
-        generator=generator,
+        **asdict(architecture),
+        generator=torch.Generator("cpu").manual_seed(int(initial_seed)),
     )
-    clipping = [("max_grad_norm", GradientNormClipping(max_grad_norm))]
+    # Callbacks keep state, and parameters are not to change by a fit.
+    skorch_params = {"optimizer": torch.optim.Adam, **copy.deepcopy(training.skorch_params)}
     return WindowNet(
         module,
-        generator=generator,
-        criterion=LOSSES[loss],
-        optimizer=torch.optim.Adam,
-        lr=learning_rate,
-        max_epochs=epochs,
-        batch_size=batch_size,
-        train_split=None,
-        callbacks=clipping if max_grad_norm is not None else [],
-        verbose=verbose,
+        generator=torch.Generator("cpu").manual_seed(int(order_seed)),
+        architecture=architecture,
+        training=training,
+        criterion=LOSSES[training.loss],
+        criterion__reduction="none" if weighted else "mean",
+        lr=training.learning_rate,
+        max_epochs=training.epochs,
+        batch_size=training.batch_size,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=_callbacks(training, skorch_params.pop("callbacks", None) or [], tasks),
+        verbose=training.verbose,
         device=device,
+        **skorch_params,
     ).initialize()
 
 
-def train(
-    net: WindowNet, windows: NDArray, targets: NDArray, rows: NDArray[np.intp]
-) -> None:
-    """Train on the named rows, and leave the module ready to predict."""
-    net.partial_fit(TrainingWindows(windows, targets, rows))
-    net.module_.eval()
-
-
-def training_history(net: WindowNet) -> list[dict[str, float]]:
-    """One dict an epoch: mean training loss, learning rate, seconds."""
-    return [
-        {
-            "epoch": epoch["epoch"],
-            "train_loss": float(epoch["train_loss"]),
-            "learning_rate": net.lr,
-            "duration": epoch["dur"],
-        }
-        for epoch in net.history
-    ]
-
-
-@torch.inference_mode()
-def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.intp]) -> NDArray:
-    """Outputs (n_samples, n_outputs), float32, each from the steps that its row knows."""
-    seq_length = windows.shape[1]
-    predictions = np.empty((len(windows), net.module_.dense.out_features), np.float32)
-    for rows in iter_rows_of_one_length(n_known):
-        batch = gather(windows, rows, net.device)[:, seq_length - n_known[rows[0]] :]
-        predictions[rows] = _forward_padded(net.module_, batch).cpu().numpy()
-    return predictions
-
-
-def iter_rows_of_one_length(n_known: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """At most `N_PREDICTED_AT_ONCE` rows at a time that know equally many steps."""
-    for length in np.unique(n_known):
-        rows = np.flatnonzero(n_known == length)
-        for start in range(0, len(rows), N_PREDICTED_AT_ONCE):
-            yield rows[start : start + N_PREDICTED_AT_ONCE]
-
-
-def _forward_padded(module: LSTMModule, batch: Tensor) -> Tensor:
-    padding = batch.new_zeros(N_PREDICTED_AT_ONCE - len(batch), *batch.shape[1:])
-    return module(torch.cat([batch, padding]))[: len(batch)]
+def _callbacks(training: Training, given: list[Any], tasks: Any) -> list[Any]:
+    callbacks: list[Any] = []
+    if training.max_grad_norm is not None:
+        callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
+    if training.n_iter_no_change is not None:
+        stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
+        callbacks.append(("keep_best_weights", stopping))
+    callbacks += given
+    return callbacks if tasks is None else [*callbacks, ("epoch_tasks", EpochTasks(tasks))]

@@ -3,21 +3,59 @@
 No loop over data and no tensor arithmetic stand here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils import Tags, check_random_state
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm import _net
-from sklstm._validation import check_any_complete, check_targets, check_windows
+from sklstm._callbacks import FitTasks
+from sklstm._module import layer_table
+from sklstm._net import LOSSES, WindowNet, make_net
+from sklstm._settings import Architecture, Training, draw_seed
+from sklstm._threads import few_threads
+from sklstm._training import (
+    best_epoch,
+    net_state,
+    predict,
+    resolve_device,
+    restored_net,
+    resume,
+    train,
+    training_history,
+)
+from sklstm._validation import check_same_outputs, check_windows
+from sklstm._window_set import (
+    WindowSet,
+    check_window_set,
+    hold_out,
+    scaled,
+    target_scale,
+    without_repeats,
+)
 
 
-class LSTMRegressor(RegressorMixin, BaseEstimator):
+@contextmanager
+def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave an earlier fit whole where a new one fails or is interrupted."""
+    before = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in vars(estimator) if name.endswith("_")]:
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Long short-term memory network that predicts a value from a window of steps.
 
     `fit` trains an LSTM [1]_ with forget gates [2]_ over each window and a dense layer on
@@ -46,6 +84,12 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         Whether a second LSTM reads each window backwards. It doubles the weights; no row
         sees later steps by it, since a window ends before its target.
 
+    residual : bool, default=False
+        Whether to model the departure from a linear forecast of the window's last step:
+        each window enters relative to its last step, and a linear map of that last step,
+        started at its least-squares fit, is added to the output. For series with a trend
+        or a wandering level, which leave the values that training saw.
+
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         What training minimises. "absolute_error" predicts the median and minds outliers
         less; "huber" is squared for errors up to one standard deviation of the target
@@ -71,6 +115,26 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         output. Predictions are in the target's units in any case; without it, targets far
         from 0 take many epochs to reach.
 
+    early_stopping : bool, default=False
+        Whether to stop when validation no longer improves, and to keep the weights of the
+        best epoch. Without `X_val` in `fit`, the last complete windows are held out.
+
+    validation_fraction : float, default=0.1
+        Share of the complete windows that `early_stopping` holds out, the last in time.
+        Raising it makes the choice of the epoch surer and leaves less to train on.
+
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which `early_stopping` stops. Raising it waits out
+        longer plateaus.
+
+    tol : float, default=1e-4
+        Drop of the validation loss that counts as an improvement, in the units of
+        `history_`.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier weights, optimizer and scale of the targets,
+        for `epochs` more, instead of starting anew.
+
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the order of the batches and dropout. An int gives the
         same bits again in every fit; None draws anew. Global generators of NumPy and torch
@@ -83,19 +147,28 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     verbose : int, default=0
         Whether to print a line an epoch.
 
+    skorch_params : dict, default=None
+        Further arguments of the :class:`skorch.NeuralNet`, such as
+        ``{"callbacks": [...]}``, ``{"optimizer__weight_decay": 0.01}`` or
+        ``{"optimizer": torch.optim.SGD}``. What the parameters above set can not be set
+        here.
+
     Attributes
     ----------
     net_ : skorch.NeuralNet
         The trained net; its ``module_`` is the :class:`torch.nn.Module`.
 
     history_ : list of dict
-        For each epoch `epoch`, `train_loss` (mean over the windows; of scaled targets with
-        `normalize_y`, hence in units of their variance for "squared_error"),
-        `learning_rate` and `duration` (seconds). ``pandas.DataFrame(reg.history_)`` is a
-        table of it.
+        For each epoch `epoch`, `train_loss` and, where there is validation, `valid_loss`
+        (means over the windows; of scaled targets with `normalize_y`, hence in units of
+        their variance for "squared_error"), `learning_rate`, `duration` (seconds), and what
+        skorch callbacks record. ``pandas.DataFrame(reg.history_)`` is a table of it.
 
     n_iter_ : int
         Epochs that were trained.
+
+    best_epoch_ : int
+        Epoch whose weights were kept, counted from 1. Only with `early_stopping`.
 
     n_outputs_ : int
         Values predicted for each row.
@@ -109,7 +182,7 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
     window_shape_ : tuple of (int, int)
         Steps of a window, and features of a step.
 
-    device_ : torch.device
+    device_ : str
         Where the network computes.
 
     See Also
@@ -162,15 +235,22 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
-        "loss": [StrOptions(set(_net.LOSSES))],
+        "residual": ["boolean"],
+        "loss": [StrOptions(set(LOSSES))],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "normalize_y": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "device": [str],
         "verbose": ["verbose"],
+        "skorch_params": [dict, None],
     }
 
     def __init__(
@@ -180,33 +260,56 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         num_layers: int = 1,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        residual: bool = False,
         loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
         epochs: int = 50,
         batch_size: int = 16,
         learning_rate: float = 0.001,
         max_grad_norm: float | None = None,
         normalize_y: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         verbose: int = 0,
+        skorch_params: dict[str, Any] | None = None,
     ) -> None:
         self.units = units
         self.num_layers = num_layers
         self.dropout = dropout
         self.bidirectional = bidirectional
+        self.residual = residual
         self.loss = loss
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.max_grad_norm = max_grad_norm
         self.normalize_y = normalize_y
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+        self.skorch_params = skorch_params
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train a new network on the complete windows.
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train a network on the complete windows.
 
         Parameters
         ----------
@@ -219,27 +322,79 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The target of each window.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts in the loss and in the scale of the targets; rows of
+            weight 0 are left out. Equal weights by default.
+
+        X_val, y_val : array-like, default=None
+            Windows and targets whose loss is recorded after each epoch, complete ones only;
+            with `early_stopping` they choose the epoch. In a Pipeline, give them as they
+            are and name them in its ``transform_input=["X_val"]``.
+
         Returns
         -------
         self : LSTMRegressor
-            The fitted regressor.
+            The fitted regressor. Where `fit` raises, an earlier fit stays whole.
 
         Raises
         ------
         ValueError
             If no window is complete, `X` holds NaN elsewhere than in the first steps of a
-            window, `X` or `y` holds inf, `y` holds NaN or is of another length, or the
-            loss leaves the finite numbers.
+            window, `X` or `y` holds inf, `y` holds NaN or is of another length, the loss
+            leaves the finite numbers, or a parameter can not be used as it is.
         """
-        windows, n_known = check_windows(self, X, reset=True)
-        y = check_targets(self, y, n_samples=len(windows))
-        check_any_complete(n_known, seq_length=windows.shape[1])
-        rows = np.flatnonzero(n_known == windows.shape[1])
-        targets = self._fit_target_scale(y, rows)
-        self.net_ = self._make_net()
-        _net.train(self.net_, windows, targets, rows)
-        self.history_ = _net.training_history(self.net_)
-        self.n_iter_ = len(self.history_)
+        previous = getattr(self, "net_", None) if self.warm_start else None
+        with _all_or_nothing(self):
+            training = self._check_windows(X, y, sample_weight, previous=previous)
+            training, validation = self._validation_windows(training, X_val, y_val)
+            tasks = FitTasks(
+                self,
+                X=X,
+                y=y,
+                metadata={} if sample_weight is None else {"sample_weight": sample_weight},
+                max_epochs=int(self.epochs),
+            )
+            self._train(training, validation, previous, tasks, int(self.epochs))
+            tasks.end()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train for one epoch more, on these windows.
+
+        The first call starts a network; later ones go on with its weights, its optimizer
+        and its scale of the targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, seq_length, n_features)
+            Windows, as in `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The target of each window.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : LSTMRegressor
+            The regressor, one epoch further.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if `X` or `y` has another shape than in the first call, or
+            with ``early_stopping=True``.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        previous = getattr(self, "net_", None)
+        with _all_or_nothing(self):
+            training = self._check_windows(X, y, sample_weight, previous=previous)
+            self._train(training, None, previous, tasks=None, epochs=1)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -263,52 +418,129 @@ class LSTMRegressor(RegressorMixin, BaseEstimator):
             If `X` has another shape than in `fit`, holds inf, or holds NaN elsewhere than
             in the first steps of a window.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         windows, n_known = check_windows(self, X, reset=False)
-        outputs = _net.predict(self.net_, windows, n_known).astype(np.float64)
-        predictions = outputs * self._target_scale + self._target_mean
-        return predictions.reshape(len(windows), *self._target_shape)
+        outputs = predict(self.net_, windows, n_known).astype(np.float64)
+        predictions = outputs * self._target_scale_ + self._target_mean_
+        return predictions.reshape(len(windows), *self._target_shape_)
 
-    def _fit_target_scale(self, y: NDArray, rows: NDArray[np.intp]) -> NDArray:
-        """Learn the scale from the rows trained on; the targets of all rows in it."""
-        self._target_shape = y.shape[1:]
-        y = y.reshape(len(y), -1)
-        self.n_outputs_ = y.shape[1]
-        self._target_mean = np.zeros(self.n_outputs_)
-        self._target_scale = np.ones(self.n_outputs_)
-        if self.normalize_y:
-            self._target_mean = y[rows].mean(axis=0)
-            scale = y[rows].std(axis=0)
-            # Rounding leaves a constant target a deviation that is not quite 0.
-            constant = scale <= 10 * np.finfo(y.dtype).eps * np.abs(self._target_mean)
-            self._target_scale = np.where(constant, 1.0, scale)
-        return (y - self._target_mean) / self._target_scale
+    def summary(
+        self, input_shape: tuple[int, int] | None = None, *, n_outputs: int = 1
+    ) -> None:
+        """Print the layers, the shapes of their outputs and their parameter counts.
 
-    def _make_net(self) -> _net.WindowNet:
-        self.device_ = _net.resolve_device(self.device)
-        return _net.make_net(
-            self.window_shape_,
-            self.n_outputs_,
-            units=int(self.units),  # torch takes no NumPy integers
-            num_layers=int(self.num_layers),
-            dropout=float(self.dropout),
-            bidirectional=bool(self.bidirectional),
-            loss=self.loss,
-            epochs=int(self.epochs),
-            batch_size=int(self.batch_size),
-            learning_rate=float(self.learning_rate),
-            max_grad_norm=self.max_grad_norm,
-            device=self.device_,
-            seed=self._draw_seed(),
-            verbose=int(self.verbose),
+        Parameters
+        ----------
+        input_shape : tuple of (int, int), default=None
+            Steps of a window and features of a step, before training; as seen in `fit`
+            by default.
+
+        n_outputs : int, default=1
+            Values predicted for each row; only used with `input_shape`.
+
+        Raises
+        ------
+        NotFittedError
+            If the regressor is not fitted and `input_shape` is not given.
+
+        Examples
+        --------
+        >>> from sklstm import LSTMRegressor
+        >>> LSTMRegressor(units=50).summary(input_shape=(10, 1))
+        Layer (type)                  Output shape             Param #
+        --------------------------------------------------------------
+        input                         (None, 10, 1)                  0
+        lstm (LSTM)                   (None, 50)                10,600
+        dense (Linear)                (None, 1)                     51
+        --------------------------------------------------------------
+        Total params: 10,651 (41.61 KB)
+        """
+        if input_shape is None:
+            check_is_fitted(self, "net_")
+            print(layer_table(self.net_.module_, self.window_shape_[0]))
+            return
+        seq_length, n_features = input_shape
+        architecture = Architecture.of(self, n_features=n_features, n_outputs=n_outputs)
+        net = make_net(architecture, Training.of(self, epochs=1), device="cpu")
+        print(layer_table(net.module_, seq_length))
+
+    def _check_windows(
+        self, X: Any, y: Any, sample_weight: Any, *, previous: Any
+    ) -> WindowSet:
+        """All rows to learn from; with a `previous` net, of the shapes that it knows."""
+        windows, target_shape = check_window_set(
+            self, X, y, sample_weight, reset=previous is None
         )
+        if previous is None:
+            self._target_shape_ = target_shape
+            self.n_outputs_ = windows.targets.shape[1]
+        check_same_outputs(target_shape, self._target_shape_, name="y")
+        return windows
 
-    def _draw_seed(self) -> int:
-        if self.random_state is None:
-            # Not NumPy's global generator, which a fit leaves as it was.
-            return int(np.random.default_rng().integers(2**31))
-        random_state = check_random_state(self.random_state)
-        return int(random_state.randint(np.iinfo(np.int32).max))
+    def _validation_windows(
+        self, training: WindowSet, X_val: Any, y_val: Any
+    ) -> tuple[WindowSet, WindowSet | None]:
+        """The rows to train on, and those to validate on, if any."""
+        if X_val is not None or y_val is not None:
+            validation, shape = check_window_set(self, X_val, y_val, reset=False)
+            check_same_outputs(shape, self._target_shape_, name="y_val")
+            return training, validation
+        if self.early_stopping:
+            return hold_out(training, self.validation_fraction)
+        return training, None
+
+    def _train(
+        self,
+        training: WindowSet,
+        validation: WindowSet | None,
+        previous: WindowNet | None,
+        tasks: FitTasks | None,
+        epochs: int,
+    ) -> None:
+        """Train a net, anew or from where `previous` stopped, and record it."""
+        if len(training) <= self.batch_size:
+            training = without_repeats(training)
+        if previous is None:
+            self._target_mean_, self._target_scale_ = target_scale(
+                training, normalize=self.normalize_y
+            )
+        scale = self._target_mean_, self._target_scale_
+        architecture = Architecture.of(
+            self, n_features=self.window_shape_[1], n_outputs=self.n_outputs_
+        )
+        self.device_ = resolve_device(self.device)
+        with few_threads(architecture, int(self.batch_size)):
+            net = make_net(
+                architecture,
+                Training.of(self, epochs=epochs),
+                device=self.device_,
+                seed=draw_seed(self.random_state) if previous is None else 0,
+                validation=None if validation is None else scaled(validation, *scale),
+                weighted=training.weights is not None,
+                tasks=tasks,
+            )
+            if previous is not None:
+                resume(net, previous)
+            train(net, scaled(training, *scale))
+        self.net_ = net
+        self.history_ = training_history(net)
+        self.n_iter_ = len(self.history_)
+        if self.early_stopping:
+            self.best_epoch_ = best_epoch(net)
+        elif hasattr(self, "best_epoch_"):  # of an earlier fit
+            del self.best_epoch_
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "net_" in state:
+            state = {**state, "net_": net_state(state["net_"])}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "net_" in state:
+            self.net_ = restored_net(state["net_"], self.device_, self.skorch_params or {})
+            self.device_ = str(self.net_.device)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -25,6 +25,7 @@ from sklstm._windows import (
     history_windows,
     is_close,
     n_distinct_first_rows,
+    rounding_tolerance,
     sliding_windows,
 )
 
@@ -257,7 +258,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
-        reach = history_reach(self.seq_length, self.horizon)
+        reach = history_reach(int(self.seq_length), int(self.horizon))
         lags = range(reach, self.horizon - 1, -1)
         return np.array([f"{x}_lag{lag}" for lag in lags for x in names], dtype=object)
 
@@ -283,15 +284,14 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _remember(self, series: NDArray, index: Any) -> None:
-        reach = history_reach(self.seq_length, self.horizon)
+        reach = history_reach(int(self.seq_length), int(self.horizon))
         self.context_ = series[max(len(series) - reach, 0) :].copy()
-        n_distinct = n_distinct_first_rows(series, self._scale(series[:1]))
+        self._range = np.stack([series.min(axis=0), series.max(axis=0)])
+        tolerance = rounding_tolerance(self._range[0], self._range[1], series.dtype)
+        n_distinct = n_distinct_first_rows(series, tolerance)
         # Twice as many, since what is rare in the fitted series may follow it by chance.
         self._first_rows = series[: max(2 * n_distinct, MIN_FIRST_ROWS)].copy()
         self._last_labels = last_labels(index)
-
-    def _scale(self, rows: NDArray) -> NDArray:
-        return np.abs(np.concatenate([rows, self.context_])).max(axis=0)
 
     def _continues(self, series: NDArray, index: Any) -> bool:
         """Whether the rows of `series` are the steps after the fitted ones."""
@@ -303,10 +303,10 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         found = relation(fitted, later)
         if found == "gap":
             warnings.warn(
-                f"X starts at {index[0]}, which is not the step after the last fitted "
-                f"one, {fitted.get('clock', fitted['values'])[-1]}: steps are missing in "
-                "between. The first rows are predicted without a past. Pass the missing "
-                "rows too, or set context='never' to do without it.",
+                f"X starts at {later['told']}, which is not the step after the last "
+                f"fitted one, {fitted['told']}: steps are missing in between. The first "
+                "rows are given no past. Pass the missing rows too, or set "
+                "context='never' to do without it.",
                 UserWarning,
                 stacklevel=4,  # the caller of transform, above scikit-learn's wrapper
             )
@@ -316,8 +316,9 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         first_rows = self._first_rows
         if len(series) < len(first_rows):
             return False
-        scale = self._scale(first_rows)
-        return bool(is_close(series[: len(first_rows)], first_rows, scale).all())
+        coarser = max(series.dtype, first_rows.dtype, key=lambda dtype: np.finfo(dtype).eps)
+        tolerance = rounding_tolerance(self._range[0], self._range[1], coarser)
+        return bool(is_close(series[: len(first_rows)], first_rows, tolerance).all())
 
     def _windows(self, series: NDArray, past: NDArray) -> NDArray:
         windows = history_windows(
@@ -402,6 +403,7 @@ def make_windows(
     ValueError: seq_length=2 with horizon=1 needs at least 3 rows to make one complete...
     """
     series, targets = check_series_and_targets(X, y)
+    seq_length, horizon = int(seq_length), int(horizon)
     check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
-    windows = sliding_windows(series[: len(series) - horizon].copy(), int(seq_length))
-    return windows, targets[seq_length + horizon - 1 :]
+    windows = sliding_windows(series[: len(series) - horizon].copy(), seq_length)
+    return windows, targets[history_reach(seq_length, horizon) :].copy()

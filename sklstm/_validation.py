@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklstm._index import is_ordered_kind, table_index
 from sklstm._windows import n_known_steps, underlying_series
@@ -65,6 +65,11 @@ def check_index(X: Any) -> pd.Index | None:
     index = table_index(X)
     if index is None or not is_ordered_kind(index):
         return index
+    if index.hasnans:
+        raise ValueError(
+            f"The index of X holds a missing label in row {int(index.isna().argmax())}; a "
+            "series has one label for each step. Fill it in or drop the row."
+        )
     if not index.is_unique:
         label = index[index.duplicated()][0]
         raise ValueError(
@@ -104,7 +109,7 @@ def check_windows(
         estimator=estimator,
         input_name="X",
     )
-    if checked.ndim == 2:
+    if checked.ndim == 2 and (reset or _is_fitted_on_table(estimator)):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
     _check_window_shape(estimator, windows, n_dims=checked.ndim, reset=reset)
@@ -142,6 +147,11 @@ def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.intp]) -> None:
         )
 
 
+def _is_fitted_on_table(estimator: Any) -> bool:
+    # A table's features are its columns, the steps; windows have features of a step.
+    return estimator.n_features_in_ != estimator.window_shape_[1]
+
+
 def _check_window_shape(
     estimator: Any, windows: NDArray, *, n_dims: int, reset: bool
 ) -> None:
@@ -158,7 +168,7 @@ def _check_window_shape(
             estimator.n_features_in_ = n_features
             estimator.__dict__.pop("feature_names_in_", None)
         return
-    if n_dims == 3 and n_features != estimator.window_shape_[1]:
+    if n_features != estimator.window_shape_[1]:
         raise ValueError(
             f"X has {n_features} features, but {name} is expecting "
             f"{estimator.window_shape_[1]} features as input."
@@ -224,11 +234,62 @@ def _check_targets(y: Any, *, n_samples: int) -> NDArray:
     return y.astype(np.float64)
 
 
-def check_any_complete(n_known: NDArray[np.intp], *, seq_length: int) -> None:
-    """That at least one window is complete, so that there is something to train on."""
-    if n_known.max() < seq_length:
+def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
+    """Weights (n_samples,), not negative and not all zero; None for equal ones."""
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+def check_training_rows(
+    n_known: NDArray[np.intp], weights: NDArray | None, *, seq_length: int
+) -> NDArray[np.intp]:
+    """The rows to learn from: windows that are complete and have a weight."""
+    complete = n_known == seq_length
+    if not complete.any():
         raise ValueError(
             f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: "
             f"at most {n_known.max()} steps are known before a row. Lower seq_length or "
             "pass more rows."
         )
+    rows = np.flatnonzero(complete if weights is None else complete & (weights > 0))
+    if not rows.size:
+        raise ValueError(
+            "sample_weight is zero for every complete window, which leaves nothing to "
+            "train on. Give at least one of them a weight."
+        )
+    return rows
+
+
+def check_same_outputs(
+    shape: tuple[int, ...], expected: tuple[int, ...], *, name: str
+) -> None:
+    """That targets have the outputs seen before."""
+    if shape != expected:
+        raise ValueError(
+            f"{name} has {shape or 'no'} outputs, but {expected or 'no'} are expected, as "
+            "in the targets of the first fit."
+        )
+
+
+def check_scaled_targets(targets: NDArray) -> None:
+    """That targets, scaled or not, fit into the network's float32."""
+    largest = float(np.abs(targets).max())
+    if not largest <= LARGEST:
+        raise ValueError(
+            f"y holds {largest!r}, beyond the range of float32 in which the network "
+            "computes. Set normalize_y=True or divide y by a constant."
+        )
+
+
+def check_validation_rows(rows: NDArray[np.intp], validation_fraction: float) -> int:
+    """How many of the last rows to hold out, leaving some to train on."""
+    n_held_out = int(np.ceil(validation_fraction * len(rows)))
+    if n_held_out >= len(rows):
+        raise ValueError(
+            f"validation_fraction={validation_fraction!r} of {len(rows)} complete windows "
+            "leaves none to train on. Lower it or pass more rows."
+        )
+    return n_held_out

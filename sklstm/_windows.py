@@ -95,15 +95,25 @@ def _n_known_steps_of_each(windows: NDArray) -> NDArray[np.intp]:
     return np.where(misplaced, -1, counts)
 
 
-def is_close(rows: NDArray, others: NDArray, scale: NDArray) -> NDArray[np.bool_]:
-    """Whether whole rows are equal but for rounding in columns of size `scale`."""
-    # A step before the windows may compute the same rows in two ways, as PCA does in
-    # fit_transform and transform; half the digits tell rounding from another value.
-    eps = max(np.finfo(rows.dtype).eps, np.finfo(others.dtype).eps)
-    return (np.abs(rows - others) <= np.sqrt(eps) * scale).all(axis=-1)
+def rounding_tolerance(low: NDArray, high: NDArray, dtype: np.dtype) -> NDArray:
+    """How far columns of this range may be from equal and still be equal but for rounding.
+
+    A step before the windows may compute the same rows in two ways, as PCA does in
+    fit_transform and transform. That leaves about half the digits of the spread of a
+    column, and is rounded at the level of the largest.
+    """
+    eps = np.finfo(dtype).eps
+    spread = high / 2 - low / 2  # in halves, since the difference may be out of range
+    return np.sqrt(eps) / 4 * spread + 16 * eps * np.maximum(-low, high).max()
 
 
-def n_distinct_first_rows(series: NDArray, scale: NDArray, *, most: int = 64) -> int:
+def is_close(rows: NDArray, others: NDArray, tolerance: NDArray) -> NDArray[np.bool_]:
+    """Whether whole rows are equal within the tolerance of each column."""
+    with np.errstate(over="ignore"):
+        return (np.abs(rows - others) <= tolerance).all(axis=-1)
+
+
+def n_distinct_first_rows(series: NDArray, tolerance: NDArray, *, most: int = 64) -> int:
     """How many first rows it takes until they stand nowhere else in the series.
 
     A series that repeats itself to its end needs all the rows but the last repetition's.
@@ -114,14 +124,14 @@ def n_distinct_first_rows(series: NDArray, scale: NDArray, *, most: int = 64) ->
     starts = np.arange(1, n_steps)
     for n_same in range(most):
         starts = starts[starts + n_same < n_steps]
-        starts = starts[is_close(series[starts + n_same], series[n_same], scale)]
+        starts = starts[is_close(series[starts + n_same], series[n_same], tolerance)]
         if not starts.size:
             return n_same + 1
     longest = most
     for start in starts[:most]:
         if n_steps - start <= longest:
             return longest + 1
-        differs = ~is_close(series[start:], series[: n_steps - start], scale)
+        differs = ~is_close(series[start:], series[: n_steps - start], tolerance)
         n_same = int(differs.argmax()) if differs.any() else n_steps - int(start)
         longest = max(longest, n_same)
     return longest + 1 if len(starts) <= most else n_steps

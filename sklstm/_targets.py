@@ -1,0 +1,42 @@
+"""Targets: the scale that the network learns them in, and the way back."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Weighted mean and standard deviation of each column; 0 for a constant one."""
+    # Relative to the largest value, so that squares neither overflow nor vanish.
+    largest = np.abs(y).max(axis=0)
+    largest = np.where(largest == 0, 1.0, largest)
+    relative = y / largest
+    mean = np.average(relative, axis=0, weights=weights)
+    scale = np.sqrt(np.average((relative - mean) ** 2, axis=0, weights=weights))
+    # Rounding leaves a constant target a deviation that is not quite 0.
+    constant = scale <= 10 * np.finfo(y.dtype).eps * np.abs(mean)
+    return mean * largest, np.where(constant, 0.0, scale * largest)
+
+
+def standardized(y: NDArray, mean: NDArray, scale: NDArray) -> NDArray:
+    """Columns of mean 0 and deviation 1, or 0 where they are constant."""
+    return (y - mean) / np.where(scale == 0, 1.0, scale)
+
+
+def linear_forecast(
+    last_steps: NDArray, targets: NDArray, weights: NDArray | None
+) -> tuple[NDArray, NDArray]:
+    """Least-squares coefficients (n_outputs, n_features) and intercept (n_outputs,).
+
+    Solved by the normal equations of standardised columns, in loops whose result does not
+    depend on the number of threads of the linear algebra beneath.
+    """
+    center, scale = mean_and_deviation(last_steps, weights)
+    columns = standardized(last_steps, center, scale)
+    intercept = np.average(targets, axis=0, weights=weights)
+    weighted = columns if weights is None else columns * weights[:, np.newaxis]
+    gram = np.einsum("ni,nj->ij", weighted, columns)
+    moments = np.einsum("ni,no->io", weighted, targets - intercept)
+    # Columns that hardly differ share their coefficient instead of opposing each other.
+    slopes = np.linalg.lstsq(gram, moments, rcond=1e-8)[0]
+    slopes /= np.where(scale == 0, 1.0, scale)[:, np.newaxis]
+    return slopes.T, intercept - center @ slopes

@@ -1,0 +1,133 @@
+"""What is done with a net: train it, go on with it, predict by it, save and restore it."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklstm._batches import N_PREDICTED_AT_ONCE, gather, iter_rows_of_one_length, pad
+from sklstm._module import LSTMModule
+from sklstm._net import WindowNet, make_net
+from sklstm._persistence import to_arrays, to_plain, to_tensors
+from sklstm._settings import Architecture, Training, check_same_architecture
+from sklstm._targets import linear_forecast
+from sklstm._threads import few_threads
+from sklstm._window_set import WindowSet
+
+
+def resolve_device(device: str) -> str:
+    """The name of the torch device; CUDA where there is one for "auto"."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} can not be used here: {error}. Use 'auto', 'cpu', or a "
+            "device that this torch has."
+        ) from error
+    return device
+
+
+def train(net: WindowNet, windows: WindowSet) -> None:
+    """Train, and leave the module ready to predict."""
+    if net.architecture.residual and not net.history:
+        start_at_linear_forecast(net.module_, windows)
+    net.partial_fit(windows)
+    net.module_.eval()
+    net.train_split = None  # not to keep the validation data
+
+
+def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
+    """Let the linear map start at its least-squares fit to the training rows."""
+    rows, weights = windows.rows, windows.weights
+    slopes, intercept = linear_forecast(
+        windows.windows[rows, -1].astype(np.float64),
+        windows.targets[rows],
+        None if weights is None else weights[rows],
+    )
+    module.start_linear(torch.from_numpy(slopes), torch.from_numpy(intercept))
+
+
+def resume(net: WindowNet, previous: WindowNet) -> None:
+    """Let a new net go on where another stopped, which stays as it is."""
+    check_same_architecture(previous.architecture, net.architecture)
+    load_net_state(net, net_state(previous))
+
+
+def training_history(net: WindowNet) -> list[dict[str, Any]]:
+    """One dict an epoch: epoch, losses, learning rate, seconds, and callbacks' records."""
+    return [
+        {
+            "duration" if key == "dur" else key: to_plain(value)
+            for key, value in epoch.items()
+            if not key.endswith(("batches", "_batch_count", "_best"))
+        }
+        for epoch in net.history
+    ]
+
+
+def best_epoch(net: WindowNet) -> int | None:
+    """The epoch whose weights were kept, counted from 1; None where none was chosen."""
+    callbacks = dict(net.callbacks_)
+    chooser = callbacks.get("keep_best_weights")
+    return None if chooser is None else chooser.best_epoch_
+
+
+def net_state(net: WindowNet) -> dict[str, Any]:
+    """All that predictions and further training need, as arrays and plain values."""
+    return {
+        "architecture": asdict(net.architecture),
+        "training": asdict(replace(net.training, skorch_params={})),
+        "module": to_arrays(net.module_.state_dict()),
+        "optimizer": to_arrays(net.optimizer_.state_dict()),
+        "initial_generator": to_arrays(net.module_.generator.get_state()),
+        "order_generator": to_arrays(net.generator.get_state()),
+        "history": [
+            {key: to_plain(value) for key, value in epoch.items() if key != "batches"}
+            for epoch in net.history
+        ],
+    }
+
+
+def restored_net(
+    state: dict[str, Any], device: str, skorch_params: dict[str, Any]
+) -> WindowNet:
+    """The net of `net_state`, on a device that this machine has."""
+    # Callbacks have no part in predicting, and a new fit makes its own net.
+    kept = {name: value for name, value in skorch_params.items() if name[:9] != "callbacks"}
+    training = Training(**{**state["training"], "skorch_params": kept})
+    try:
+        resolve_device(device)
+    except ValueError:
+        device = "cpu"
+    net = make_net(Architecture(**state["architecture"]), training, device=device)
+    load_net_state(net, state)
+    return net
+
+
+def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
+    """Let a net of the same architecture go on where another stopped."""
+    net.module_.load_state_dict(to_tensors(state["module"]))
+    net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
+    for group in net.optimizer_.param_groups:
+        group["lr"] = net.lr
+    net.module_.generator.set_state(to_tensors(state["initial_generator"]))
+    net.generator.set_state(to_tensors(state["order_generator"]))
+    net.history.extend({**epoch, "batches": []} for epoch in state["history"])
+    net.module_.eval()
+
+
+@torch.inference_mode()
+def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.intp]) -> NDArray:
+    """Outputs (n_samples, n_outputs), float32, each from the steps that its row knows."""
+    module, seq_length = net.module_, windows.shape[1]
+    outputs = np.empty((len(windows), module.dense.out_features), dtype=np.float32)
+    module.eval()
+    with few_threads(net.architecture, N_PREDICTED_AT_ONCE):
+        for rows in iter_rows_of_one_length(n_known):
+            known = gather(windows, rows, net.device)[:, seq_length - n_known[rows[0]] :]
+            outputs[rows] = module(pad(known))[: len(rows)].cpu().numpy()
+    return outputs

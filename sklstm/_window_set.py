@@ -1,0 +1,99 @@
+"""What a fit learns from: windows, targets and weights, and which rows of them count."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from torch.utils.data import Dataset
+
+from sklstm._targets import mean_and_deviation, standardized
+from sklstm._validation import (
+    check_sample_weight,
+    check_scaled_targets,
+    check_targets,
+    check_training_rows,
+    check_validation_rows,
+    check_windows,
+)
+
+
+@dataclass(frozen=True)
+class WindowSet(Dataset):
+    """The rows to train or validate on.
+
+    Windows (n, seq_length, n_features), targets (n, n_outputs), the numbers of the rows
+    that are used, and weights (n,) or None for equal ones.
+    """
+
+    windows: NDArray
+    targets: NDArray
+    rows: NDArray[np.intp]
+    weights: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def without_repeats(windows: WindowSet) -> WindowSet:
+    """The set with each repeated row once, of their joint weight, ordered by value.
+
+    Where one batch holds all rows, neither their order nor how often they are repeated
+    matters to the gradient but by rounding, which Adam's division can make large; so,
+    weights and repeated rows give the same bits.
+    """
+    rows, n_samples = windows.rows, len(windows.windows)
+    values = windows.windows[rows].reshape(len(rows), -1)
+    _, first, row_of = np.unique(
+        np.hstack([values, windows.targets[rows]]),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
+    )
+    weights = None if windows.weights is None else windows.weights[rows]
+    joint_weights = np.bincount(row_of.ravel(), weights=weights)
+    if (joint_weights == joint_weights[0]).all():
+        return replace(windows, rows=rows[first], weights=None)
+    all_weights = np.zeros(n_samples)
+    all_weights[rows[first]] = joint_weights
+    return replace(windows, rows=rows[first], weights=all_weights)
+
+
+def check_window_set(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
+) -> tuple[WindowSet, tuple[int, ...]]:
+    """What a user passed as a set of all rows to learn from, and the shape of a target."""
+    windows, n_known = check_windows(estimator, X, reset=reset)
+    y = check_targets(estimator, y, n_samples=len(windows))
+    weights = check_sample_weight(sample_weight, windows)
+    rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])
+    return WindowSet(windows, y.reshape(len(y), -1), rows, weights), y.shape[1:]
+
+
+def hold_out(windows: WindowSet, fraction: float) -> tuple[WindowSet, WindowSet]:
+    """The rows to train on, and the last `fraction` of them to validate on."""
+    n_held_out = check_validation_rows(windows.rows, fraction)
+    return (
+        replace(windows, rows=windows.rows[:-n_held_out]),
+        replace(windows, rows=windows.rows[-n_held_out:]),
+    )
+
+
+def target_scale(windows: WindowSet, *, normalize: bool) -> tuple[NDArray, NDArray]:
+    """Mean and deviation of the targets that are trained on; 0 and 1 to leave them."""
+    if not normalize:
+        n_outputs = windows.targets.shape[1]
+        return np.zeros(n_outputs), np.ones(n_outputs)
+    weights = None if windows.weights is None else windows.weights[windows.rows]
+    return mean_and_deviation(windows.targets[windows.rows], weights)
+
+
+def scaled(windows: WindowSet, mean: NDArray, scale: NDArray) -> WindowSet:
+    """Targets as the network learns them, and weights of mean 1."""
+    targets = standardized(windows.targets, mean, scale)
+    check_scaled_targets(targets[windows.rows])
+    weights = windows.weights
+    if weights is not None:
+        weights = weights / weights[windows.rows].mean()
+    return replace(windows, targets=targets, weights=weights)
