@@ -1,0 +1,347 @@
+"""What the package shows to the outside: names, documentation, examples, dependencies."""
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import sklstm
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+
+
+def public_objects():
+    return {name: getattr(sklstm, name) for name in sklstm.__all__ if name[0] != "_"}
+
+
+def public_classes():
+    return {name: obj for name, obj in public_objects().items() if inspect.isclass(obj)}
+
+
+def public_methods():
+    """Methods written in this package, by qualified name; what is inherited is not ours."""
+    methods = {}
+    for class_name, cls in public_classes().items():
+        for name in vars(cls):
+            method = getattr(cls, name)
+            ours = getattr(method, "__module__", "").startswith("sklstm.")
+            if not name.startswith("_") and callable(method) and ours:
+                methods[f"{class_name}.{name}"] = method
+    return methods
+
+
+def documented():
+    return public_objects() | public_methods()
+
+
+def sections(obj):
+    """Titles of the docstring's numpydoc sections, each with its text."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}$", inspect.getdoc(obj), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented_parameters(obj):
+    """Names in the Parameters section, each with its documented default or ``empty``."""
+    parameters = {}
+    for line in sections(obj).get("Parameters", "").splitlines():
+        names, colon, description = line.partition(" : ")
+        if not colon or line[0] == " ":
+            continue
+        _, has_default, default = description.partition("default=")
+        value = ast.literal_eval(default) if has_default else inspect.Parameter.empty
+        parameters |= dict.fromkeys(names.split(", "), value)
+    return parameters
+
+
+def real_parameters(obj):
+    """Names in the signature, each with its default or ``empty``."""
+    parameters = inspect.signature(obj).parameters.values()
+    return {p.name: p.default for p in parameters if p.name != "self"}
+
+
+def code_blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def run_python(*arguments, cwd):
+    """Standard output of a new interpreter in which warnings are errors."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "MPLBACKEND": "Agg",
+        "OMP_NUM_THREADS": "1",
+    }
+    completed = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
+
+
+def test_public_names_are_those_of_the_design():
+    assert sorted(sklstm.__all__) == [
+        "LSTMRegressor",
+        "WindowTransformer",
+        "__version__",
+        "make_windows",
+    ]
+
+
+def test_all_names_everything_that_the_package_itself_shows():
+    shown = {name for name, obj in vars(sklstm).items() if not inspect.ismodule(obj)}
+    assert {name for name in shown if name[0] != "_"} == set(public_objects())
+
+
+def test_version_is_valid():
+    assert str(Version(sklstm.__version__)) == sklstm.__version__
+
+
+def test_importing_the_package_imports_nothing_of_the_examples(tmp_path):
+    code = "import sys, sklstm; print({'matplotlib', 'statsmodels'} & set(sys.modules))"
+    assert run_python("-c", code, cwd=tmp_path) == "set()\n"
+
+
+@pytest.mark.parametrize("name", documented())
+def test_every_parameter_is_documented_in_order_with_its_real_default(name):
+    obj = documented()[name]
+    real = real_parameters(obj)
+    told = documented_parameters(obj)
+    if "y : None\n" in inspect.getdoc(obj):  # by convention without its default
+        told["y"] = None
+    assert list(told.items()) == list(real.items())
+
+
+@pytest.mark.parametrize("name", documented())
+def test_every_public_name_has_the_sections_that_it_needs(name):
+    obj = documented()[name]
+    needed = {"Parameters"} if real_parameters(obj) else set()
+    if inspect.isclass(obj):
+        needed |= {"Attributes", "See Also", "Examples"}
+    elif "." in name:
+        gives_none = inspect.signature(obj).return_annotation is None
+        needed |= set() if gives_none else {"Returns"}
+    else:
+        needed |= {"Returns", "Raises", "See Also", "Examples"}
+    assert needed <= set(sections(obj))
+
+
+@pytest.mark.parametrize("name", documented())
+def test_every_summary_is_one_sentence_on_one_line(name):
+    summary, _, _ = inspect.getdoc(documented()[name]).partition("\n\n")
+    assert "\n" not in summary
+    assert summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", public_classes())
+def test_every_class_shows_the_error_that_a_newcomer_meets(name):
+    assert "Traceback" in sections(public_classes()[name])["Examples"]
+
+
+def test_readme_code_runs(tmp_path):
+    assert len(code_blocks("python")) == 2
+    shown = "print(len(model.predict(X[80:])), model.score(X[80:], y[80:]) > 0.5)"
+    printed = run_python("-c", "".join(code_blocks("python")) + shown, cwd=tmp_path)
+    assert printed == "20 True\n"
+
+
+def test_readme_has_two_set_up_commands_under_the_constraints():
+    commands = "".join(code_blocks("sh")).splitlines()
+    endings = [command.rpartition("&& ")[2] for command in commands]
+    assert endings == [
+        ".venv/bin/python docs/examples/plot_sunspots.py",
+        ".venv/bin/python -m pytest",
+    ]
+    for command, extra in zip(commands, ["examples", "test"], strict=True):
+        assert command.startswith("python3 -m venv .venv && ")
+        assert f'pip install -c constraints.txt -e ".[{extra}]"' in command
+
+
+def test_readme_is_about_a_hundred_lines():
+    assert len(README.splitlines()) <= 105
+
+
+@pytest.mark.slow
+def test_example_measure_context_gives_the_table_of_the_readme(tmp_path):
+    printed = run_python(ROOT / "docs/examples/measure_context.py", cwd=tmp_path)
+    for context in ("never", "auto"):
+        told = re.search(rf'^\| `context="{context}"` \|(.*)\|$', README, re.MULTILINE)
+        *told_scores, _ = [float(cell) for cell in told[1].split("|")]
+        measured = re.search(rf"^{context}((?: +[\d.]+)+)$", printed, re.MULTILINE)
+        # Another processor rounds otherwise: not to the last digit.
+        assert [float(r2) for r2 in measured[1].split()] == pytest.approx(
+            told_scores, abs=0.02
+        )
+    # Which of the short ones "never" chooses is nearly a tie.
+    assert 'context="auto" chooses seq_length=20' in printed
+    assert 'context="never" chooses seq_length=20' not in printed
+
+
+@pytest.mark.slow
+def test_example_sunspots_beats_repeating_the_last_value_and_loads_again(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_sunspots.py", cwd=tmp_path)
+    mse = dict(re.findall(r"^(last value|Ridge|LSTM) +([\d.]+) ", printed, re.MULTILINE))
+    assert set(mse) == {"last value", "Ridge", "LSTM"}
+    assert float(mse["LSTM"]) < float(mse["last value"])
+    assert "predicts the same: True" in printed
+    assert "'windows__seq_length'" in printed
+    assert_drawn(printed, tmp_path)
+
+
+def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_tutorial.py", cwd=tmp_path)
+    mse = float(re.search(r"test MSE ([\d.]+)", printed)[1])
+    # The noise has variance 0.01, and the sine itself 0.5.
+    assert mse < 0.05
+    epochs = re.findall(r"^ *(\d+) +[\d.]+$", printed, re.MULTILINE)
+    assert [int(epoch) for epoch in epochs] == list(range(1, 51))
+    assert "predicts the same: True" in printed
+    assert_drawn(printed, tmp_path)
+
+
+def assert_drawn(printed, folder):
+    """That standard output names a figure, and that it was written as a PNG."""
+    name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]
+    assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_example_has_a_test_of_its_own():
+    tested = set(
+        re.findall(r"docs/examples/(\w+\.py)\"", Path(__file__).read_text("utf-8"))
+    )
+    assert {example.name for example in EXAMPLES} == tested
+
+
+# Which files of ours each file may import; DESIGN's order. A new file needs its line.
+MAY_IMPORT = {
+    "_index": set(),
+    "_module": set(),
+    "_persistence": set(),
+    "_settings": set(),
+    "_targets": set(),
+    "_windows": set(),
+    "_validation": {"_index", "_windows"},
+    "_window_set": {"_targets", "_validation"},
+    "_batches": {"_window_set"},
+    "_callbacks": set(),
+    "_net": {"_batches", "_module", "_settings", "_window_set"},
+    "_threads": {"_settings"},
+    "_training": {
+        "_batches",
+        "_module",
+        "_net",
+        "_persistence",
+        "_settings",
+        "_targets",
+        "_threads",
+        "_window_set",
+    },
+    "_transformer": {"_index", "_validation", "_windows"},
+    "_regressor": {
+        "_callbacks",
+        "_module",
+        "_net",
+        "_settings",
+        "_threads",
+        "_training",
+        "_validation",
+        "_window_set",
+    },
+    "__init__": {"_regressor", "_transformer"},
+}
+# Which files may import what only some should know.
+ONLY_IN = {
+    "skorch": {"_net"},
+    "torch": {
+        "_batches",
+        "_module",
+        "_net",
+        "_persistence",
+        "_threads",
+        "_training",
+        "_window_set",
+    },
+    "matplotlib": set(),
+}
+
+SOURCES = {path.stem: path for path in sorted((ROOT / "sklstm").glob("*.py"))}
+
+
+def imported_modules(path):
+    """Dotted names of all that a file imports, also inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_imports_run_one_way(source):
+    ours = {
+        name for name in imported_modules(SOURCES[source]) if name.startswith("sklstm.")
+    }
+    assert {name.split(".")[1] for name in ours} <= MAY_IMPORT[source]
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_only_the_named_files_import(library):
+    importing = {
+        source
+        for source, path in SOURCES.items()
+        if library in {name.split(".")[0] for name in imported_modules(path)}
+    }
+    assert importing <= ONLY_IN[library]
+
+
+def test_windows_know_neither_scikit_learn_nor_pandas():
+    libraries = {name.split(".")[0] for name in imported_modules(SOURCES["_windows"])}
+    assert libraries == {"numpy"}
+
+
+def requirements():
+    """All that the project and its extras ask for, but for its own extras."""
+    extras = PROJECT["optional-dependencies"].values()
+    texts = [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]
+    found = [Requirement(text) for text in texts]
+    return {r.name: r for r in found if r.name != PROJECT["name"]}
+
+
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", requirements())
+def test_constraints_pin_every_dependency_inside_its_range(name):
+    pins = {canonicalize_name(r.name): str(r.specifier) for r in constraints()}
+    version = pins[canonicalize_name(name)].removeprefix("==")
+    assert requirements()[name].specifier.contains(version)
+
+
+def test_constraints_are_exact_sorted_and_name_each_package_once():
+    names = [canonicalize_name(requirement.name) for requirement in constraints()]
+    assert names == sorted(set(names))
+    for requirement in constraints():
+        (pin,) = requirement.specifier
+        assert pin.operator == "=="
+        assert Version(pin.version).local is None
