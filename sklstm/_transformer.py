@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.metaestimators import available_if
@@ -34,7 +35,7 @@ from sklstm._windows import (
 MIN_FIRST_ROWS = 10
 
 
-class WindowTransformer(TransformerMixin, BaseEstimator):
+class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Give each row of a time series the window of steps that predicts it.
 
     n rows in, n windows out, and `y` never moves: row ``t`` of the output holds the steps
@@ -66,7 +67,9 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         - "auto" asks the index where `X` and the fitted series have one of times or of
           integers: rows continue the series if their first label is the step after the
           last fitted one. They do not if it lies inside the fitted span or before it, and
-          not, with a warning, if steps are missing in between. Without such an index, as
+          not, with a warning, if steps are missing in between. (Labels that are not evenly
+          spaced, as those of trading days, can not show a gap that is no longer than the
+          steps between them.) Without such an index, as
           for arrays, rows continue the series unless they start with the very rows that
           the fitted series started with: that is the fitted series again, as for a score
           on the training rows. At least ten rows, or all where there are fewer, are
@@ -156,6 +159,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self.context = context
         self.flatten = flatten
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the last steps of a series, and how to tell what continues it.
@@ -178,9 +182,10 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         ValueError
             If `X` holds NaN or inf, or its index repeats a label or is not increasing.
         """
-        self._remember(check_series(self, X, reset=True), check_index(X))
+        self._remember(X, y)
         return self
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray:
         """Fit on a series and give the windows of that series alone.
@@ -204,8 +209,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         ValueError
             As `fit` does.
         """
-        series = check_series(self, X, reset=True)
-        self._remember(series, check_index(X))
+        series = self._remember(X, y)
         return self._windows(series, past=series[:0])
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -283,7 +287,11 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _remember(self, series: NDArray, index: Any) -> None:
+    def _remember(self, X: Any, y: Any) -> NDArray:
+        """Learn what `transform` needs, as one task of scikit-learn's callbacks."""
+        task = self._init_callback_context()
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        series, index = check_series(self, X, reset=True), check_index(X)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         self.context_ = series[max(len(series) - reach, 0) :].copy()
         self._range = np.stack([series.min(axis=0), series.max(axis=0)])
@@ -292,6 +300,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         # Twice as many, since what is rare in the fitted series may follow it by chance.
         self._first_rows = series[: max(2 * n_distinct, MIN_FIRST_ROWS)].copy()
         self._last_labels = last_labels(index)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return series
 
     def _continues(self, series: NDArray, index: Any) -> bool:
         """Whether the rows of `series` are the steps after the fitted ones."""
