@@ -152,7 +152,6 @@ class LSTMModule(nn.Module):
         nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
         if self.linear is not None:
-            nn.init.zeros_(self.dense.weight)
             nn.init.zeros_(self.linear.weight)
 
 
