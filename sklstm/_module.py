@@ -42,6 +42,9 @@ class LSTMModule(nn.Module):
        architectures", ICML 2015.
     """
 
+    center: Tensor
+    scale: Tensor
+
     def __init__(
         self,
         n_features: int,
@@ -77,6 +80,9 @@ class LSTMModule(nn.Module):
                 n_features, n_outputs, bias=False, dtype=torch.float32, device="meta"
             )
             self.linear.to_empty(device=generator.device)
+            zeros = torch.zeros(n_features, dtype=torch.float32, device=generator.device)
+            self.register_buffer("center", zeros)
+            self.register_buffer("scale", zeros + 1)
         self._initialize_as_keras()
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -90,14 +96,22 @@ class LSTMModule(nn.Module):
         if self.linear is None:
             return self.dense(self._last_hidden(windows))
         departure = self.dense(self._last_hidden(windows - last_step[:, None]))
-        return departure + self.linear(last_step)
+        return departure + self.linear((last_step - self.center) / self.scale)
 
     @torch.no_grad()
-    def start_linear(self, coefficients: Tensor, intercept: Tensor) -> None:
-        """Start the linear map at (n_outputs, n_features) coefficients and an intercept."""
+    def start_linear(
+        self, slopes: Tensor, intercept: Tensor, center: Tensor, scale: Tensor
+    ) -> None:
+        """Start the linear map at (n_outputs, n_features) slopes of standardized steps.
+
+        The intercept is the dense layer's bias, which is also what a window without steps
+        is predicted by: the mean of the targets, if the steps are centred on their mean.
+        """
         assert self.linear is not None
-        self.linear.weight.copy_(coefficients)
+        self.linear.weight.copy_(slopes)
         self.dense.bias.copy_(intercept)
+        self.center.copy_(center)
+        self.scale.copy_(scale)
 
     def _last_hidden(self, windows: Tensor) -> Tensor:
         if self.training and self.lstm.dropout > 0:
@@ -134,7 +148,7 @@ class LSTMModule(nn.Module):
 
     def _dropout_mask(self, steps: Tensor) -> Tensor:
         kept = 1.0 - self.lstm.dropout
-        mask = torch.empty(steps.shape, device=self.generator.device)
+        mask = torch.empty(steps.shape, dtype=steps.dtype, device=self.generator.device)
         return mask.bernoulli_(kept, generator=self.generator).div_(kept).to(steps)
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 """The skorch net: its batches, training step, validation and seeds. skorch only here."""
 
 import copy
+import re
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from sklstm._batches import Batch, Batches
 from sklstm._module import LSTMModule
 from sklstm._settings import Architecture, Training
+from sklstm._threads import few_threads
 from sklstm._window_set import WindowSet
 
 LOSSES = {
@@ -28,6 +30,11 @@ LOSSES = {
     "absolute_error": nn.L1Loss,
     "huber": nn.HuberLoss,
 }
+
+
+# Far beyond any weight of use, and far enough below float32's largest number that what is
+# predicted by it stays finite.
+LARGEST_WEIGHT = 1e15
 
 
 class FiniteLoss(Callback):
@@ -41,15 +48,21 @@ class FiniteLoss(Callback):
             raise diverged(net, f"The {which} loss became {loss.item()}")
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        if not all(torch.isfinite(weight).all() for weight in net.module_.parameters()):
-            raise diverged(net, "The weights left the finite numbers")
+        largest = max(float(w.detach().abs().max()) for w in net.module_.parameters())
+        if not largest <= LARGEST_WEIGHT:
+            raise diverged(net, f"The weights grew to {largest}")
+
+
+def current_rate(net: NeuralNet) -> float:
+    """The learning rate in force, which a scheduler among the callbacks may change."""
+    return net.optimizer_.param_groups[0]["lr"]
 
 
 def diverged(net: NeuralNet, found: str) -> ValueError:
     """The error of a training that left the finite numbers."""
     return ValueError(
-        f"{found} in epoch {len(net.history)} with learning_rate={net.lr}. Lower "
-        "learning_rate, set max_grad_norm (for example 1.0), or scale X."
+        f"{found} in epoch {len(net.history)} with learning_rate={current_rate(net)}. "
+        "Lower learning_rate, set max_grad_norm (for example 1.0), or scale X."
     )
 
 
@@ -62,6 +75,11 @@ class KeepBestWeights(Callback):
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         self.best_loss_, self.best_epoch_, self.n_unimproved_ = np.inf, 0, 0
+        # A fit that goes on from another starts with the best of that one.
+        losses = [epoch.get("valid_loss", np.inf) for epoch in net.history]
+        if np.isfinite(losses).any():
+            self.best_loss_, self.best_epoch_ = min(losses), int(np.argmin(losses)) + 1
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         loss = net.history[-1, "valid_loss"]
@@ -75,6 +93,11 @@ class KeepBestWeights(Callback):
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         net.module_.load_state_dict(self.best_weights_)
+
+
+def print_plain(text: str) -> None:
+    """Print without the colours of skorch, which would show as codes in a file."""
+    print(re.sub(r"\x1b\[\d+m", "", text))
 
 
 class EpochTasks(Callback):
@@ -115,7 +138,8 @@ class WindowNet(NeuralNet):
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring(name="valid_loss")),
             ("finite_loss", FiniteLoss()),
-            ("print_log", PrintLog()),
+            # skorch keeps silent without `verbose` only where it prints itself.
+            ("print_log", PrintLog(sink=print_plain if self.verbose else print)),
         ]
 
     def get_iterator(self, dataset: WindowSet, training: bool = False) -> Batches:
@@ -147,7 +171,7 @@ class WindowNet(NeuralNet):
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         # Before any scheduler among the callbacks changes it for the next epoch.
-        self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+        self.history.record("learning_rate", current_rate(self))
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         getattr(self, method_name)(self, **cb_kwargs)
@@ -189,6 +213,20 @@ class WindowNet(NeuralNet):
         return self
 
 
+def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
+    """The module, or a plain error where it is larger than memory."""
+    try:
+        # Orthogonal weights too are other bits on more threads.
+        with few_threads(architecture, batch_size=1):
+            return LSTMModule(**asdict(architecture), generator=generator)
+    except (RuntimeError, MemoryError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"A network of units={architecture.units} and num_layers="
+            f"{architecture.num_layers} for {architecture.n_features} features can not be "
+            f"allocated: {str(error).splitlines()[0]} Lower units."
+        ) from error
+
+
 def make_net(
     architecture: Architecture,
     training: Training,
@@ -202,9 +240,8 @@ def make_net(
     """A net with Keras's initial weights, all of its chance drawn from `seed`."""
     # Two generators, so that each goes on where it stopped after the net was saved.
     initial_seed, order_seed = np.random.SeedSequence(seed).generate_state(2)
-    module = LSTMModule(
-        **asdict(architecture),
-        generator=torch.Generator("cpu").manual_seed(int(initial_seed)),
+    module = make_module(
+        architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
     )
     # Callbacks keep state, and parameters are not to change by a fit.
     skorch_params = {"optimizer": torch.optim.Adam, **copy.deepcopy(training.skorch_params)}

@@ -31,9 +31,10 @@ from sklstm._training import (
     train,
     training_history,
 )
-from sklstm._validation import check_same_outputs, check_windows
+from sklstm._validation import check_both_given, check_same_outputs, check_windows
 from sklstm._window_set import (
     WindowSet,
+    check_validation_set,
     check_window_set,
     hold_out,
     scaled,
@@ -481,8 +482,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self, training: WindowSet, X_val: Any, y_val: Any
     ) -> tuple[WindowSet, WindowSet | None]:
         """The rows to train on, and those to validate on, if any."""
-        if X_val is not None or y_val is not None:
-            validation, shape = check_window_set(self, X_val, y_val, reset=False)
+        check_both_given(X_val, y_val)
+        if X_val is not None:
+            validation, shape = check_validation_set(self, X_val, y_val)
             check_same_outputs(shape, self._target_shape_, name="y_val")
             return training, validation
         if self.early_stopping:

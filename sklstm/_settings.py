@@ -22,6 +22,10 @@ RESERVED = {
     "iterator_train": "batch_size and random_state",
     "iterator_valid": "batch_size",
     "gradient_clip_value": "max_grad_norm",
+    "generator": "random_state",
+    "history": "warm_start",
+    "architecture": "units",
+    "training": "epochs",
 }
 
 
@@ -73,7 +77,7 @@ class Training:
             loss=regressor.loss,
             epochs=epochs,
             batch_size=int(regressor.batch_size),
-            learning_rate=float(regressor.learning_rate),
+            learning_rate=check_learning_rate(float(regressor.learning_rate)),
             max_grad_norm=None if clip is None else float(clip),
             n_iter_no_change=patience if regressor.early_stopping else None,
             tol=float(regressor.tol),
@@ -91,7 +95,22 @@ def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
                 f"skorch_params sets {name!r}, which is for the regressor to set. Use its "
                 f"own {owner} instead."
             )
+    if not isinstance(skorch_params.get("callbacks") or [], list):
+        raise ValueError(
+            "skorch_params['callbacks'] should be a list of skorch callbacks, got "
+            f"{skorch_params['callbacks']!r}."
+        )
     return skorch_params
+
+
+def check_learning_rate(learning_rate: float) -> float:
+    """The same, if torch can compute with it."""
+    if learning_rate >= 1e38:
+        raise ValueError(
+            f"learning_rate={learning_rate!r} is beyond the range of float32 in which the "
+            "network computes. Lower it; 0.001 is the default."
+        )
+    return learning_rate
 
 
 def check_same_architecture(previous: Architecture, architecture: Architecture) -> None:
@@ -103,6 +122,15 @@ def check_same_architecture(previous: Architecture, architecture: Architecture) 
                 f"{name}={now!r} can not go on from a fit with {name}={before!r}. Set it "
                 "back, or fit anew with warm_start=False."
             )
+
+
+def check_same_optimizer(previous: str, optimizer: str) -> None:
+    """That an optimizer can go on from the state of the earlier one."""
+    if optimizer != previous:
+        raise ValueError(
+            f"The optimizer {optimizer} can not go on from a fit with {previous}. Set it "
+            "back in skorch_params, or fit anew with warm_start=False."
+        )
 
 
 def draw_seed(random_state: int | np.random.RandomState | None) -> int:

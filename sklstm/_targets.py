@@ -23,20 +23,16 @@ def standardized(y: NDArray, mean: NDArray, scale: NDArray) -> NDArray:
 
 
 def linear_forecast(
-    last_steps: NDArray, targets: NDArray, weights: NDArray | None
+    columns: NDArray, targets: NDArray, weights: NDArray | None
 ) -> tuple[NDArray, NDArray]:
-    """Least-squares coefficients (n_outputs, n_features) and intercept (n_outputs,).
+    """Least-squares slopes (n_outputs, n_features) of standardized columns, intercept.
 
-    Solved by the normal equations of standardised columns, in loops whose result does not
-    depend on the number of threads of the linear algebra beneath.
+    Solved by the normal equations, in loops whose result does not depend on the number of
+    threads of the linear algebra beneath.
     """
-    center, scale = mean_and_deviation(last_steps, weights)
-    columns = standardized(last_steps, center, scale)
     intercept = np.average(targets, axis=0, weights=weights)
     weighted = columns if weights is None else columns * weights[:, np.newaxis]
     gram = np.einsum("ni,nj->ij", weighted, columns)
     moments = np.einsum("ni,no->io", weighted, targets - intercept)
     # Columns that hardly differ share their coefficient instead of opposing each other.
-    slopes = np.linalg.lstsq(gram, moments, rcond=1e-8)[0]
-    slopes /= np.where(scale == 0, 1.0, scale)[:, np.newaxis]
-    return slopes.T, intercept - center @ slopes
+    return np.linalg.lstsq(gram, moments, rcond=1e-8)[0].T, intercept

@@ -11,9 +11,15 @@ from sklstm._batches import N_PREDICTED_AT_ONCE, gather, iter_rows_of_one_length
 from sklstm._module import LSTMModule
 from sklstm._net import WindowNet, make_net
 from sklstm._persistence import to_arrays, to_plain, to_tensors
-from sklstm._settings import Architecture, Training, check_same_architecture
-from sklstm._targets import linear_forecast
+from sklstm._settings import (
+    Architecture,
+    Training,
+    check_same_architecture,
+    check_same_optimizer,
+)
+from sklstm._targets import linear_forecast, mean_and_deviation, standardized
 from sklstm._threads import few_threads
+from sklstm._validation import check_finite_outputs
 from sklstm._window_set import WindowSet
 
 
@@ -42,13 +48,14 @@ def train(net: WindowNet, windows: WindowSet) -> None:
 
 def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
     """Let the linear map start at its least-squares fit to the training rows."""
-    rows, weights = windows.rows, windows.weights
-    slopes, intercept = linear_forecast(
-        windows.windows[rows, -1].astype(np.float64),
-        windows.targets[rows],
-        None if weights is None else weights[rows],
-    )
-    module.start_linear(torch.from_numpy(slopes), torch.from_numpy(intercept))
+    rows = windows.rows
+    weights = None if windows.weights is None else windows.weights[rows]
+    last_steps = windows.windows[rows, -1].astype(np.float64)
+    center, scale = mean_and_deviation(last_steps, weights)
+    columns = standardized(last_steps, center, scale)
+    slopes, intercept = linear_forecast(columns, windows.targets[rows], weights)
+    scale = np.where(scale == 0, 1.0, scale)
+    module.start_linear(*map(torch.from_numpy, (slopes, intercept, center, scale)))
 
 
 def resume(net: WindowNet, previous: WindowNet) -> None:
@@ -83,6 +90,7 @@ def net_state(net: WindowNet) -> dict[str, Any]:
         "training": asdict(replace(net.training, skorch_params={})),
         "module": to_arrays(net.module_.state_dict()),
         "optimizer": to_arrays(net.optimizer_.state_dict()),
+        "optimizer_name": type(net.optimizer_).__name__,
         "initial_generator": to_arrays(net.module_.generator.get_state()),
         "order_generator": to_arrays(net.generator.get_state()),
         "history": [
@@ -110,6 +118,7 @@ def restored_net(
 
 def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     """Let a net of the same architecture go on where another stopped."""
+    check_same_optimizer(state["optimizer_name"], type(net.optimizer_).__name__)
     net.module_.load_state_dict(to_tensors(state["module"]))
     net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
     for group in net.optimizer_.param_groups:
@@ -130,4 +139,5 @@ def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.intp]) -> NDAr
         for rows in iter_rows_of_one_length(n_known):
             known = gather(windows, rows, net.device)[:, seq_length - n_known[rows[0]] :]
             outputs[rows] = module(pad(known))[: len(rows)].cpu().numpy()
+    check_finite_outputs(outputs)
     return outputs

@@ -238,9 +238,11 @@ def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
     """Weights (n_samples,), not negative and not all zero; None for equal ones."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(
+    weights = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
+    # Only their ratios count, and sums of the largest would overflow.
+    return weights / weights.max() if weights.max() > 1e100 else weights
 
 
 def check_training_rows(
@@ -263,6 +265,16 @@ def check_training_rows(
     return rows
 
 
+def check_finite_outputs(outputs: NDArray) -> None:
+    """That the network stayed inside float32."""
+    finite = np.isfinite(outputs).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X "
+            "holds values too large for the network. Scale X as in fit."
+        )
+
+
 def check_same_outputs(
     shape: tuple[int, ...], expected: tuple[int, ...], *, name: str
 ) -> None:
@@ -282,6 +294,13 @@ def check_scaled_targets(targets: NDArray) -> None:
             f"y holds {largest!r}, beyond the range of float32 in which the network "
             "computes. Set normalize_y=True or divide y by a constant."
         )
+
+
+def check_both_given(X_val: Any, y_val: Any) -> None:
+    """That validation data is whole."""
+    if (X_val is None) != (y_val is None):
+        given = "y_val" if X_val is None else "X_val"
+        raise ValueError(f"X_val and y_val come together, got only {given}.")
 
 
 def check_validation_rows(rows: NDArray[np.intp], validation_fraction: float) -> int:

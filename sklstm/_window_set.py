@@ -71,6 +71,16 @@ def check_window_set(
     return WindowSet(windows, y.reshape(len(y), -1), rows, weights), y.shape[1:]
 
 
+def check_validation_set(
+    estimator: BaseEstimator, X_val: Any, y_val: Any
+) -> tuple[WindowSet, tuple[int, ...]]:
+    """The same of validation data, whose errors say so."""
+    try:
+        return check_window_set(estimator, X_val, y_val, reset=False)
+    except ValueError as error:
+        raise ValueError(f"In the validation data X_val and y_val: {error}") from error
+
+
 def hold_out(windows: WindowSet, fraction: float) -> tuple[WindowSet, WindowSet]:
     """The rows to train on, and the last `fraction` of them to validate on."""
     n_held_out = check_validation_rows(windows.rows, fraction)
