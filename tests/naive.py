@@ -74,3 +74,15 @@ def lstm_regression(window, weights, *, num_layers=1, bidirectional=False):
         steps = np.concatenate(outputs, axis=1)
     hidden = np.concatenate(last)
     return np.float64(weights["dense.weight"]) @ hidden + weights["dense.bias"]
+
+
+def residual_regression(window, weights):
+    """The same of the residual form: the window relative to its last step, plus a linear
+    map of that step, standardized; without steps, the dense layer's bias.
+    """
+    if np.isnan(window).all():
+        return np.float64(weights["dense.bias"])
+    last_step = window[-1]
+    departure = lstm_regression(window - last_step, weights)
+    standardized = (last_step - weights["center"]) / weights["scale"]
+    return departure + np.float64(weights["linear.weight"]) @ standardized

@@ -214,6 +214,17 @@ def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
     assert_drawn(printed, tmp_path)
 
 
+@pytest.mark.slow
+def test_example_co2_is_forecast_best_by_the_residual_form(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_co2.py", cwd=tmp_path)
+    names = "last value|Ridge|plain LSTM|residual LSTM"
+    scores = re.findall(rf"^({names}) +([\d.]+) +[\d.]+$", printed, re.MULTILINE)
+    mse = {name: float(score) for name, score in scores}
+    assert list(mse) == names.split("|")
+    assert mse["residual LSTM"] < mse["Ridge"] < mse["last value"] < mse["plain LSTM"]
+    assert_drawn(printed, tmp_path)
+
+
 def assert_drawn(printed, folder):
     """That standard output names a figure, and that it was written as a PNG."""
     name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]
@@ -239,7 +250,7 @@ MAY_IMPORT = {
     "_window_set": {"_targets", "_validation"},
     "_batches": {"_window_set"},
     "_callbacks": set(),
-    "_net": {"_batches", "_module", "_settings", "_window_set"},
+    "_net": {"_batches", "_module", "_settings", "_threads", "_window_set"},
     "_threads": {"_settings"},
     "_training": {
         "_batches",
@@ -249,6 +260,7 @@ MAY_IMPORT = {
         "_settings",
         "_targets",
         "_threads",
+        "_validation",
         "_window_set",
     },
     "_transformer": {"_index", "_validation", "_windows"},

@@ -1,0 +1,51 @@
+"""The how-to pages: their code runs, prints what they say it prints, and stays short."""
+
+import doctest
+import importlib.util
+import io
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[1] / "docs" / "how-to").glob("*.md"))
+
+
+def code_and_outputs(page):
+    """The page's Python blocks, each with the text block after it, or an empty one."""
+    blocks = re.findall(
+        r"^```(python|text)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    pairs = []
+    for language, block in blocks:
+        if language == "python":
+            pairs.append([block, ""])
+        else:
+            pairs[-1][1] = block
+    return pairs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_of_the_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for code, expected in code_and_outputs(page):
+        draws_bars = "ProgressBar" in code
+        if draws_bars and importlib.util.find_spec("rich") is None:
+            continue
+        with redirect_stdout(io.StringIO()) as printed:
+            exec(code, namespace)
+        # Bars are for a terminal, and told in words.
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        got = "" if draws_bars else printed.getvalue()
+        assert doctest.OutputChecker().check_output(expected, got, flags), got
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_has_one_title_and_at_most_a_page(page):
+    text = page.read_text("utf-8")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert prose.startswith("# ")
+    assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+    assert len(text.splitlines()) <= 120

@@ -1,0 +1,229 @@
+"""What comes in through skorch_params: skorch's own callbacks, optimizers, and clashes."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from skorch.callbacks import (
+    BatchScoring,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    Freezer,
+    GradientNormClipping,
+    LRScheduler,
+    ProgressBar,
+    TrainEndCheckpoint,
+)
+
+from sklstm import LSTMRegressor
+
+RNG = np.random.default_rng(0)
+WINDOWS = RNG.normal(size=(24, 4, 2))
+TARGETS = RNG.normal(size=24)
+EPOCHS = 3
+
+
+def make_regressor(*callbacks, **params):
+    defaults = {"units": 3, "epochs": EPOCHS, "random_state": 0, "device": "cpu"}
+    if callbacks:
+        defaults["skorch_params"] = {"callbacks": list(callbacks)}
+    return LSTMRegressor(**defaults | params)
+
+
+def column(regressor, name):
+    return [epoch[name] for epoch in regressor.history_]
+
+
+def weights(regressor):
+    return {name: w.numpy() for name, w in regressor.net_.module_.state_dict().items()}
+
+
+def test_schedule_lowers_the_learning_rate():
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    regressor = make_regressor(schedule, learning_rate=0.08).fit(WINDOWS, TARGETS)
+    np.testing.assert_allclose(column(regressor, "learning_rate"), [0.08, 0.04, 0.02])
+
+
+def test_schedule_of_the_validation_loss():
+    schedule = LRScheduler("ReduceLROnPlateau", patience=0, threshold=1e9)
+    regressor = make_regressor(schedule, learning_rate=0.1)
+    regressor.fit(WINDOWS, TARGETS, X_val=WINDOWS[:5], y_val=TARGETS[:5])
+    rates = column(regressor, "learning_rate")
+    assert rates[0] == 0.1
+    assert rates[-1] < 0.1
+
+
+def test_checkpoint_saves_the_weights_of_the_best_epoch(tmp_path):
+    checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path)
+    regressor = make_regressor(checkpoint).fit(WINDOWS, TARGETS)
+    assert column(regressor, "train_loss") == sorted(
+        column(regressor, "train_loss"), reverse=True
+    )
+    saved = torch.load(tmp_path / "params.pt", weights_only=True)
+    for name, weight in weights(regressor).items():
+        np.testing.assert_array_equal(saved[name].numpy(), weight)
+
+
+def test_checkpoint_loads_the_best_weights(tmp_path):
+    # The validation targets oppose those of training, so that the first epoch is best.
+    best = Checkpoint(dirname=tmp_path, load_best=True)
+    regressor = make_regressor(best, learning_rate=0.05, epochs=10)
+    regressor.fit(WINDOWS, TARGETS, X_val=WINDOWS, y_val=-TARGETS)
+    epoch = int(np.argmin(column(regressor, "valid_loss"))) + 1
+    assert epoch < 10
+    short = make_regressor(learning_rate=0.05, epochs=epoch).fit(WINDOWS, TARGETS)
+    np.testing.assert_array_equal(regressor.predict(WINDOWS), short.predict(WINDOWS))
+
+
+def test_checkpoint_at_the_end_saves_the_last_weights(tmp_path):
+    regressor = make_regressor(TrainEndCheckpoint(dirname=tmp_path))
+    regressor.fit(WINDOWS, TARGETS)
+    saved = torch.load(tmp_path / "train_end_params.pt", weights_only=True)
+    for name, weight in weights(regressor).items():
+        np.testing.assert_array_equal(saved[name].numpy(), weight)
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "valid_loss"])
+def test_early_stopping_of_skorch_stops_and_fit_returns(monitor):
+    # skorch asks for it by KeyboardInterrupt, which is let through where it is Ctrl-C.
+    # No epoch improves by 100 %: the second and third are one too many, twice.
+    stopping = EarlyStopping(monitor=monitor, patience=2, threshold=1.0, sink=lambda _: 0)
+    regressor = make_regressor(stopping, epochs=20)
+    regressor.fit(WINDOWS, TARGETS, X_val=WINDOWS[:5], y_val=TARGETS[:5])
+    assert regressor.n_iter_ == 3
+    short = make_regressor(epochs=3).fit(WINDOWS, TARGETS)
+    np.testing.assert_array_equal(regressor.predict(WINDOWS), short.predict(WINDOWS))
+
+
+def test_early_stopping_of_skorch_may_load_the_best_weights():
+    stopping = EarlyStopping(patience=3, load_best=True, sink=lambda _: 0)
+    regressor = make_regressor(stopping, learning_rate=0.05, epochs=20)
+    regressor.fit(WINDOWS, TARGETS, X_val=WINDOWS, y_val=-TARGETS)
+    epoch = int(np.argmin(column(regressor, "valid_loss"))) + 1
+    assert epoch < regressor.n_iter_ < 20
+    short = make_regressor(learning_rate=0.05, epochs=epoch).fit(WINDOWS, TARGETS)
+    np.testing.assert_array_equal(regressor.predict(WINDOWS), short.predict(WINDOWS))
+
+
+def test_stopping_inside_a_search_does_not_stop_the_search():
+    stopping = EarlyStopping(monitor="train_loss", patience=1, threshold=1.0)
+    stopping.sink = print
+    search = GridSearchCV(
+        make_regressor(stopping), {"units": [2, 3]}, cv=TimeSeriesSplit(2)
+    ).fit(WINDOWS, TARGETS)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_epoch_scoring_has_the_error_of_the_validation_rows():
+    scoring = EpochScoring("neg_mean_absolute_error", name="mae")
+    regressor = make_regressor(scoring, normalize_y=False)
+    X_val, y_val = WINDOWS[:7], TARGETS[:7]
+    regressor.fit(WINDOWS, TARGETS, X_val=X_val, y_val=y_val)
+    by_hand = -mean_absolute_error(y_val, regressor.predict(X_val))
+    assert column(regressor, "mae")[-1] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_batch_scoring_averages_the_error_of_the_batches():
+    # With steps of 1e-30 the training rows keep one error through the epoch.
+    scoring = BatchScoring("neg_mean_absolute_error", name="mae", on_train=True)
+    regressor = make_regressor(scoring, normalize_y=False, learning_rate=1e-30)
+    regressor.fit(WINDOWS, TARGETS)
+    by_hand = -mean_absolute_error(TARGETS, regressor.predict(WINDOWS))
+    np.testing.assert_allclose(column(regressor, "mae"), by_hand, rtol=1e-5)
+
+
+def test_gradient_clipping_of_skorch_is_max_grad_norm():
+    clipped = make_regressor(GradientNormClipping(0.01)).fit(WINDOWS, TARGETS)
+    ours = make_regressor(max_grad_norm=0.01).fit(WINDOWS, TARGETS)
+    free = make_regressor().fit(WINDOWS, TARGETS)
+    np.testing.assert_array_equal(clipped.predict(WINDOWS), ours.predict(WINDOWS))
+    assert (clipped.predict(WINDOWS) != free.predict(WINDOWS)).any()
+
+
+def test_frozen_layer_stays_as_it_was():
+    # Steps of 1e-30 leave the initial weights.
+    frozen = make_regressor(Freezer("lstm*")).fit(WINDOWS, TARGETS)
+    initial = make_regressor(learning_rate=1e-30).fit(WINDOWS, TARGETS)
+    for name, weight in weights(initial).items():
+        unmoved = np.abs(weights(frozen)[name] - weight).max() < 1e-20
+        assert unmoved == name.startswith("lstm"), name
+
+
+def test_progress_bar_of_skorch_counts_batches(capfd):
+    make_regressor(ProgressBar(), batch_size=4).fit(WINDOWS, TARGETS)
+    printed = capfd.readouterr()
+    assert "/6 [" in printed.out + printed.err  # 24 rows in batches of 4
+
+
+def test_weight_decay_pulls_weights_to_0():
+    decayed = make_regressor(
+        skorch_params={"optimizer__weight_decay": 10.0}, epochs=20, learning_rate=0.05
+    ).fit(WINDOWS, TARGETS)
+    free = make_regressor(epochs=20, learning_rate=0.05).fit(WINDOWS, TARGETS)
+    lengths = [
+        sum(np.square(w).sum() for w in weights(r).values()) for r in (decayed, free)
+    ]
+    assert lengths[0] < lengths[1] / 4
+
+
+def test_another_optimizer_takes_its_steps():
+    # One batch, one step of plain gradient descent twice as long: twice the change.
+    changes = []
+    for rate in (1e-2, 2e-2):
+        regressor = make_regressor(
+            skorch_params={"optimizer": torch.optim.SGD},
+            learning_rate=rate,
+            batch_size=100,
+            epochs=1,
+        ).fit(WINDOWS, TARGETS)
+        start = make_regressor(learning_rate=1e-30).fit(WINDOWS, TARGETS)
+        before, after = weights(start), weights(regressor)
+        changes.append(after["dense.weight"] - before["dense.weight"])
+    np.testing.assert_allclose(changes[1], 2 * changes[0], rtol=1e-3, atol=1e-7)
+
+
+def test_parameters_and_the_callbacks_in_them_are_left_as_they_were():
+    schedule = LRScheduler("StepLR", step_size=1)
+    regressor = make_regressor(schedule, learning_rate=0.01)
+    given, attributes = regressor.skorch_params, copy.copy(vars(schedule))
+    regressor.fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
+    assert regressor.skorch_params is given == {"callbacks": [schedule]}
+    assert vars(schedule) == attributes
+    again = clone(regressor).fit(WINDOWS, TARGETS)
+    np.testing.assert_allclose(column(again, "learning_rate"), [1e-2, 1e-3, 1e-4])
+
+
+CLASHES = {
+    "lr": (0.1, "learning_rate"),
+    "optimizer__lr": (0.1, "learning_rate"),
+    "max_epochs": (5, "epochs"),
+    "batch_size": (5, "batch_size"),
+    "device": ("cpu", "device"),
+    "verbose": (1, "verbose"),
+    "warm_start": (True, "warm_start"),
+    "criterion": (torch.nn.L1Loss, "loss"),
+    "criterion__reduction": ("sum", "loss"),
+    "module__units": (5, "units, num_layers, dropout, bidirectional and residual"),
+    "train_split": (None, "early_stopping, validation_fraction and X_val"),
+    "iterator_train__shuffle": (True, "batch_size and random_state"),
+    "gradient_clip_value": (1.0, "max_grad_norm"),
+}
+
+
+@pytest.mark.parametrize("name", CLASHES)
+def test_what_the_regressor_sets_is_refused_by_name(name):
+    value, ours = CLASHES[name]
+    message = f"skorch_params sets '{name}', .* own {ours} instead"
+    with pytest.raises(ValueError, match=message):
+        make_regressor(skorch_params={name: value}).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("name", ["generator", "architecture", "training", "no_such"])
+def test_what_skorch_does_not_know_is_refused_by_name(name):
+    with pytest.raises((TypeError, ValueError), match=name):
+        make_regressor(skorch_params={name: 1}).fit(WINDOWS, TARGETS)
