@@ -31,7 +31,6 @@ LOSSES = {
     "huber": nn.HuberLoss,
 }
 
-
 # Far beyond any weight of use, and far enough below float32's largest number that what is
 # predicted by it stays finite.
 LARGEST_WEIGHT = 1e15
@@ -75,9 +74,9 @@ class KeepBestWeights(Callback):
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         self.best_loss_, self.best_epoch_, self.n_unimproved_ = np.inf, 0, 0
-        # A fit that goes on from another starts with the best of that one.
+        # A fit that goes on from one that kept its best weights starts with those.
         losses = [epoch.get("valid_loss", np.inf) for epoch in net.history]
-        if np.isfinite(losses).any():
+        if net.starts_at_best and np.isfinite(losses).any():
             self.best_loss_, self.best_epoch_ = min(losses), int(np.argmin(losses)) + 1
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
@@ -130,6 +129,7 @@ class WindowNet(NeuralNet):
         self.architecture = architecture
         self.training = training
         self.stop_training = False
+        self.starts_at_best = False
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:

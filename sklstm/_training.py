@@ -126,6 +126,7 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     net.module_.generator.set_state(to_tensors(state["initial_generator"]))
     net.generator.set_state(to_tensors(state["order_generator"]))
     net.history.extend({**epoch, "batches": []} for epoch in state["history"])
+    net.starts_at_best = state["training"]["n_iter_no_change"] is not None
     net.module_.eval()
 
 
