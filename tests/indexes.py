@@ -10,7 +10,9 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 def without_freq(index):
     """The same labels as they come from a file: pandas does not know their step."""
-    return type(index)(list(index))
+    index = index.copy()
+    index.freq = None
+    return index
 
 
 def times(freq, start="2021-01-31", tz=None):
