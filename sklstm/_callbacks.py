@@ -18,7 +18,6 @@ class FitTasks:
         metadata: dict[str, Any],
         max_epochs: int,
     ) -> None:
-        self.estimator = estimator
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.fit: CallbackContext = estimator._init_callback_context(
             max_subtasks=max_epochs
@@ -38,6 +37,4 @@ class FitTasks:
 
     def end(self) -> None:
         """End the task of the whole fit."""
-        self.fit.call_on_fit_task_end(
-            **self.arguments, reconstruction_attributes=vars(self.estimator)
-        )
+        self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})

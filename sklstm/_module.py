@@ -92,9 +92,9 @@ class LSTMModule(nn.Module):
         """
         if windows.shape[1] == 0:
             return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
-        last_step = windows[:, -1]
         if self.linear is None:
             return self.dense(self._last_hidden(windows))
+        last_step = windows[:, -1]
         departure = self.dense(self._last_hidden(windows - last_step[:, None]))
         return departure + self.linear((last_step - self.center) / self.scale)
 
