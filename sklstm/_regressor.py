@@ -416,8 +416,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` has another shape than in `fit`, holds inf, or holds NaN elsewhere than
-            in the first steps of a window.
+            If `X` has another shape than in `fit`, holds inf, holds NaN elsewhere than in
+            the first steps of a window, or is so large that a prediction leaves the finite
+            numbers.
         """
         check_is_fitted(self, "net_")
         windows, n_known = check_windows(self, X, reset=False)

@@ -9,8 +9,9 @@ import torch
 
 from sklstm._settings import Architecture
 
-# Multiply-adds of a gate in one time step of a batch, below which a second thread waits
-# more than it works, and far more beside a busy process.
+# Multiply-adds of a gate in one time step of a batch, below which one thread computes. It
+# gives up what a second one gains near the bound, for the same bits in every process and
+# for fits that a busy neighbour does not bring to a halt.
 LARGE_STEP = 500_000
 
 _process = os.getpid()

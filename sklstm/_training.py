@@ -76,11 +76,9 @@ def training_history(net: WindowNet) -> list[dict[str, Any]]:
     ]
 
 
-def best_epoch(net: WindowNet) -> int | None:
-    """The epoch whose weights were kept, counted from 1; None where none was chosen."""
-    callbacks = dict(net.callbacks_)
-    chooser = callbacks.get("keep_best_weights")
-    return None if chooser is None else chooser.best_epoch_
+def best_epoch(net: WindowNet) -> int:
+    """The epoch whose weights early stopping kept, counted from 1."""
+    return dict(net.callbacks_)["keep_best_weights"].best_epoch_
 
 
 def net_state(net: WindowNet) -> dict[str, Any]:

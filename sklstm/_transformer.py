@@ -69,12 +69,11 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
           last fitted one. They do not if it lies inside the fitted span or before it, and
           not, with a warning, if steps are missing in between. (Labels that are not evenly
           spaced, as those of trading days, can not show a gap that is no longer than the
-          steps between them.) Without such an index, as
-          for arrays, rows continue the series unless they start with the very rows that
-          the fitted series started with: that is the fitted series again, as for a score
-          on the training rows. At least ten rows, or all where there are fewer, are
-          compared, and as many more as it takes to tell the start of a series that
-          repeats itself from its later repetitions.
+          steps between them.) Without such an index, as for arrays, rows continue the
+          series unless they start with the very rows that the fitted series started with:
+          that is the fitted series again, as for a score on the training rows. At least ten
+          rows, or all where there are fewer, are compared, and as many more as it takes to
+          tell the start of a series that repeats itself from its later repetitions.
         - "always" and "never" do as they say.
 
     flatten : bool, default=False
