@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from sklstm._batches import Batch, Batches
 from sklstm._module import LSTMModule
 from sklstm._settings import Architecture, Training
-from sklstm._threads import few_threads
+from sklstm._threads import one_thread
 from sklstm._window_set import WindowSet
 
 LOSSES = {
@@ -216,8 +216,7 @@ class WindowNet(NeuralNet):
 def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
     """The module, or a plain error where it is larger than memory."""
     try:
-        # Orthogonal weights too are other bits on more threads.
-        with few_threads(architecture, batch_size=1):
+        with one_thread():  # orthogonal weights too are other bits on more
             return LSTMModule(**asdict(architecture), generator=generator)
     except (RuntimeError, MemoryError, TypeError, OverflowError) as error:
         raise ValueError(

@@ -20,7 +20,7 @@ from sklstm._callbacks import FitTasks
 from sklstm._module import layer_table
 from sklstm._net import LOSSES, WindowNet, make_net
 from sklstm._settings import Architecture, Training, draw_seed
-from sklstm._threads import few_threads
+from sklstm._threads import one_thread
 from sklstm._training import (
     best_epoch,
     net_state,
@@ -512,7 +512,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             self, n_features=self.window_shape_[1], n_outputs=self.n_outputs_
         )
         self.device_ = resolve_device(self.device)
-        with few_threads(architecture, int(self.batch_size)):
+        with one_thread():
             net = make_net(
                 architecture,
                 Training.of(self, epochs=epochs),

@@ -7,13 +7,6 @@ from contextlib import contextmanager
 
 import torch
 
-from sklstm._settings import Architecture
-
-# Multiply-adds of a gate in one time step of a batch, below which one thread computes. It
-# gives up what a second one gains near the bound, for the same bits in every process and
-# for fits that a busy neighbour does not bring to a halt.
-LARGE_STEP = 500_000
-
 _process = os.getpid()
 _lock = threading.Lock()
 _n_threads_inside = 0
@@ -22,17 +15,15 @@ _here = threading.local()
 
 
 @contextmanager
-def few_threads(architecture: Architecture, batch_size: int) -> Iterator[None]:
-    """One torch thread for steps too small to share; all of the process's for others.
+def one_thread() -> Iterator[None]:
+    """One torch thread: sums on more have other bits, and workers have fewer than others.
 
     torch keeps a count for every thread that calls it, and one for threads to come. Fits
     side by side share the change: the first to come remembers the count before it, and each
     takes it back for its own thread.
     """
     _survive_fork()
-    units, n_features = architecture.units, architecture.n_features
-    is_large = batch_size * units * (units + n_features) >= LARGE_STEP
-    if is_large or getattr(_here, "is_inside", False):
+    if getattr(_here, "is_inside", False):
         yield
         return
     _enter()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklstm._batches import N_PREDICTED_AT_ONCE, gather, iter_rows_of_one_length, pad
+from sklstm._batches import gather, iter_rows_of_one_length, pad
 from sklstm._module import LSTMModule
 from sklstm._net import WindowNet, make_net
 from sklstm._persistence import to_arrays, to_plain, to_tensors
@@ -18,7 +18,7 @@ from sklstm._settings import (
     check_same_optimizer,
 )
 from sklstm._targets import linear_forecast, mean_and_deviation, standardized
-from sklstm._threads import few_threads
+from sklstm._threads import one_thread
 from sklstm._validation import check_finite_outputs
 from sklstm._window_set import WindowSet
 
@@ -134,7 +134,7 @@ def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.intp]) -> NDAr
     module, seq_length = net.module_, windows.shape[1]
     outputs = np.empty((len(windows), module.dense.out_features), dtype=np.float32)
     module.eval()
-    with few_threads(net.architecture, N_PREDICTED_AT_ONCE):
+    with one_thread():
         for rows in iter_rows_of_one_length(n_known):
             known = gather(windows, rows, net.device)[:, seq_length - n_known[rows[0]] :]
             outputs[rows] = module(pad(known))[: len(rows)].cpu().numpy()

@@ -25,6 +25,7 @@ FORMS = {
     "residual": {"residual": True},
     "bidirectional": {"bidirectional": True},
     "early stopping": {"early_stopping": True},
+    "many units": {"units": 300, "epochs": 1},
 }
 # A fit takes about a second; a backend that hangs would never come back.
 SECONDS = 120
@@ -75,7 +76,8 @@ def test_one_seed_gives_one_hash(form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_gives_the_hash_of_a_fit_alone(backend, form):
+@pytest.mark.parametrize("n_threads", [2], indirect=True)  # workers have one
+def test_every_backend_gives_the_hash_of_a_fit_alone(backend, form, n_threads):
     alone, *_ = hash_of_a_fit(FORMS[form])
     parallel = Parallel(n_jobs=2, backend=backend, timeout=SECONDS)
     results = parallel(delayed(hash_of_a_fit)(FORMS[form]) for _ in range(4))
@@ -156,7 +158,6 @@ def test_global_generators_are_left_as_they_were_by_a_fit_that_fails():
     assert global_states() == before
 
 
-# 16 windows of 500 units are work enough for several threads.
 @pytest.mark.parametrize("units", [4, 500])
 def test_thread_count_is_left_as_it_was(units, n_threads):
     regressor = make_regressor(units=units, epochs=1).fit(WINDOWS, TARGETS)

@@ -189,9 +189,8 @@ for i, model in enumerate(models):
 def test_another_process_predicts_the_same(fitted, tmp_path):
     models = [model for model, _ in fitted.values()]
     joblib.dump((models, LATER), tmp_path / "models.joblib")
-    # The same environment: bits are promised for one number of threads.
     command = [sys.executable, "-W", "error", "-c", LOAD_AND_PREDICT, str(tmp_path)]
-    subprocess.run(command, check=True, timeout=300, env={**os.environ})
+    subprocess.run(command, check=True, timeout=300, env=dict(os.environ))
     for i, (_, expected) in enumerate(fitted.values()):
         np.testing.assert_array_equal(np.load(tmp_path / f"{i}.npy"), expected)
 

@@ -251,7 +251,7 @@ MAY_IMPORT = {
     "_batches": {"_window_set"},
     "_callbacks": set(),
     "_net": {"_batches", "_module", "_settings", "_threads", "_window_set"},
-    "_threads": {"_settings"},
+    "_threads": set(),
     "_training": {
         "_batches",
         "_module",
