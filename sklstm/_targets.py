@@ -27,7 +27,7 @@ def _mean(
     """Weighted mean of rows that are computed a part at a time, in little memory."""
     total, total_weight = np.zeros(()), 0.0
     for part in iter_parts(n_rows):
-        rows = values(part)
+        rows = np.ascontiguousarray(values(part))  # sums in another order have other bits
         weight = np.ones(len(rows)) if weights is None else weights[part]
         # einsum's loops give the same bits on any number of threads.
         total = total + np.einsum("n,n...->...", weight, rows)

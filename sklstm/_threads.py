@@ -26,8 +26,7 @@ _lock = threading.Lock()
 _n_threads_inside = 0
 _n_before = 0
 _here = threading.local()
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
+_pools: dict[int, ThreadPoolExecutor] = {}
 
 
 @contextmanager
@@ -77,11 +76,10 @@ def ordered_map(
 
 
 def _threads(n_threads: int) -> ThreadPoolExecutor:
-    """Threads of one torch thread each, kept for the next call."""
-    global _pool, _pool_size
+    """So many threads of one torch thread each, kept for the next call."""
     with _lock:
-        if _pool is None or _pool_size < n_threads:
-            _pool, _pool_size = ThreadPoolExecutor(n_threads, "sklstm"), n_threads
+        if n_threads not in _pools:
+            _pools[n_threads] = ThreadPoolExecutor(n_threads, "sklstm")
             all_there = threading.Barrier(n_threads)
 
             def start() -> None:
@@ -89,17 +87,18 @@ def _threads(n_threads: int) -> ThreadPoolExecutor:
                 all_there.wait()
 
             # All at once: a count set later would be taken for that of threads to come.
-            for started in [_pool.submit(start) for _ in range(n_threads)]:
+            for started in [_pools[n_threads].submit(start) for _ in range(n_threads)]:
                 started.result()
-        return _pool
+        return _pools[n_threads]
 
 
 def _survive_fork() -> None:
     """A forked child of a process with several torch threads hangs with more than one."""
-    global _process, _n_threads_inside, _pool, _lock
+    global _process, _n_threads_inside, _lock
     if os.getpid() != _process:
         _process, _n_threads_inside, _here.is_inside = os.getpid(), 0, False
-        _pool, _lock = None, threading.Lock()  # neither threads nor their locks came along
+        _lock = threading.Lock()  # neither the threads nor those who held it came along
+        _pools.clear()
         torch.set_num_threads(1)
 
 

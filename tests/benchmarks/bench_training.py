@@ -1,0 +1,101 @@
+"""Training: on small networks against loops by hand and skorch, on a grid of shapes."""
+
+import numpy as np
+import torch
+from sklearn.pipeline import make_pipeline
+
+from sklstm import LSTMRegressor, WindowTransformer
+from sklstm._gradients import loss_and_gradients
+from sklstm._threads import one_thread
+from tests.benchmarks.loops import (
+    Network,
+    train_by_hand,
+    train_with_dataloader,
+    train_with_skorch,
+)
+from tests.benchmarks.series import noisy_sine, windows_of
+from tests.benchmarks.timing import print_ratios, times_by_turns
+
+# batch_size, seq_length, n_features, units; the first two are those that are asked for.
+SHAPES = [
+    (256, 96, 7, 128),
+    (1024, 24, 1, 64),
+    (16, 10, 1, 8),
+    (16, 10, 1, 128),
+    (16, 48, 3, 32),
+    (32, 24, 7, 128),
+    (64, 10, 1, 50),
+    (64, 24, 1, 64),
+    (64, 200, 1, 32),
+    (128, 24, 1, 32),
+    (256, 24, 4, 64),
+    (512, 100, 1, 8),
+    (1024, 10, 1, 50),
+]
+
+
+def small():
+    """The tutorial's job, whole fits of 50 epochs."""
+    series = noisy_sine(100)
+    windows, targets = windows_of(90, 10)
+    settings = {"units": 50, "epochs": 50, "batch_size": 16}
+    regressor = LSTMRegressor(random_state=0, **settings)
+    pipeline = make_pipeline(WindowTransformer(10), regressor)
+    functions = {
+        "loop by hand": lambda: train_by_hand(windows, targets, **settings),
+        "LSTMRegressor": lambda: regressor.fit(windows, targets),
+        "Pipeline": lambda: pipeline.fit(series[:, None], series),
+        "loop with DataLoader": lambda: train_with_dataloader(windows, targets, **settings),
+        "skorch": lambda: train_with_skorch(windows, targets, **settings),
+    }
+    ratios = print_ratios(
+        "A step of training: 100 points, seq_length 10, units 50, batches of 16",
+        times_by_turns(functions, n_rounds=15),
+        per=50 * 6,
+        limits={"LSTMRegressor": "1.05", "Pipeline": "1.15"},
+    )
+    to_skorch = ratios["LSTMRegressor"] / ratios["skorch"]
+    print(f"LSTMRegressor / skorch {to_skorch:.3f}, 0.6 asked")
+
+
+def shapes():
+    """An epoch of a few batches of each shape."""
+    for index, (batch_size, seq_length, n_features, units) in enumerate(SHAPES):
+        n_batches = 2 if batch_size * seq_length * units > 2**20 else 20
+        windows, targets = windows_of(n_batches * batch_size, seq_length, n_features)
+        settings = {"units": units, "epochs": 2, "batch_size": batch_size}
+        regressor = LSTMRegressor(random_state=0, device="cpu", **settings)
+        functions = {
+            "loop by hand": lambda w=windows, t=targets, s=settings: train_by_hand(
+                w, t, **s
+            ),
+            "LSTMRegressor": lambda w=windows, t=targets, r=regressor: r.fit(w, t),
+        }
+        print_ratios(
+            f"A step: {batch_size} x {seq_length} x {n_features}, {units} units",
+            times_by_turns(functions, n_rounds=7),
+            per=2 * n_batches,
+            limits={"LSTMRegressor": "0.667" if index < 2 else "1"},
+        )
+
+
+def gradients():
+    """How far the gradients of the shapes are from autograd's over the whole batch."""
+    print("\nLargest difference of a gradient from autograd's, over its largest value")
+    for batch_size, seq_length, n_features, units in SHAPES:
+        net = LSTMRegressor(units, epochs=1, random_state=0, device="cpu")
+        windows, targets = windows_of(batch_size, seq_length, n_features)
+        module = net.fit(windows[:20], targets[:20]).net_.module_.train()
+        windows = torch.from_numpy(np.float32(windows))
+        targets = torch.from_numpy(np.float32(targets))[:, None]
+        plain = Network(n_features, units)
+        plain.load_state_dict(module.state_dict())
+        torch.nn.functional.mse_loss(plain(windows), targets).backward()
+        with one_thread():
+            *_, ours = loss_and_gradients(module, windows, targets, None, "squared_error")
+        difference = max(
+            float((a - b.grad).abs().max() / b.grad.abs().max())
+            for a, b in zip(ours, plain.parameters(), strict=True)
+        )
+        shape = f"{batch_size} x {seq_length} x {n_features}, {units} units"
+        print(f"{shape:<34}{difference:>12.1e}{'1e-6':>9}")
