@@ -19,7 +19,10 @@ import sklstm
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+EXAMPLES = [
+    *(ROOT / "docs" / "tutorial").glob("*.py"),
+    *(ROOT / "docs" / "examples").glob("*.py"),
+]
 
 
 def public_objects():
@@ -204,7 +207,7 @@ def test_example_sunspots_beats_repeating_the_last_value_and_loads_again(tmp_pat
 
 
 def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_tutorial.py", cwd=tmp_path)
+    printed = run_python(ROOT / "docs/tutorial/plot_tutorial.py", cwd=tmp_path)
     mse = float(re.search(r"test MSE ([\d.]+)", printed)[1])
     # The noise has variance 0.01, and the sine itself 0.5.
     assert mse < 0.05
@@ -233,7 +236,9 @@ def assert_drawn(printed, folder):
 
 def test_every_example_has_a_test_of_its_own():
     tested = set(
-        re.findall(r"docs/examples/(\w+\.py)\"", Path(__file__).read_text("utf-8"))
+        re.findall(
+            r"docs/(?:tutorial|examples)/(\w+\.py)\"", Path(__file__).read_text("utf-8")
+        )
     )
     assert {example.name for example in EXAMPLES} == tested
 

@@ -96,7 +96,7 @@ for name, y_pred in predictions.items():
 #
 # Use ``residual=True`` where a series has a trend or a wandering level, so that the rows to
 # be predicted leave the values that training saw. Where they do not, as for the sine of
-# plot_tutorial.py, it helps nothing.
+# the tutorial, it helps nothing.
 
 # %%
 # True against predicted
