@@ -2,17 +2,21 @@
 A first LSTM: a noisy sine
 ==========================
 
-100 points of a sine with noise. The first 80 train an LSTM of 50 units on windows of 10
-steps, for 50 epochs in batches of 16; the last 20 test it.
+You have a series of numbers, one a step, and want to predict the next one from those
+before it. This page does that from the first line to a saved model: 100 points of a sine
+with noise, an LSTM of 50 units that reads 10 steps at a time, trained on the first 80
+points and tested on the last 20.
 """
 
 # %%
 # The series
 # ----------
+# One number a step: a slow wave, and noise whose standard deviation is 0.1.
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from sklearn.pipeline import make_pipeline
 
@@ -21,41 +25,119 @@ from sklstm import LSTMRegressor, WindowTransformer
 rng = np.random.default_rng(0)
 t = np.arange(100)
 y = np.sin(0.1 * t) + rng.normal(scale=0.1, size=100)
-X = y[:, np.newaxis]  # one series that predicts itself: (n_steps, n_features)
-X_train, X_test, y_train, y_test = X[:80], X[80:], y[:80], y[80:]
+y[:5].round(2)
+
+# %%
+# scikit-learn learns from a pair: a table ``X``, what is known, and the target ``y``, what
+# is to be predicted, one row for each step. Here the series predicts itself, so that
+# ``X`` holds the same numbers, as a table of one column.
+X = y[:, np.newaxis]
+print(X.shape, y.shape)
+
+# %%
+# The rows stand in time order, and they stay in it: the first 80 to train, the others to
+# test. A random split would let the model learn from steps that come after those it is
+# tested on.
+X_train, X_test = X[:80], X[80:]
+y_train, y_test = y[:80], y[80:]
+
+# %%
+# Windows
+# -------
+# To predict a step, the network reads the 10 steps before it: its *window*.
+# :class:`~sklstm.WindowTransformer` gives each row its window. With windows of 3 steps,
+# here are those of the first 6 rows, beside the values that they are to predict:
+windows = WindowTransformer(seq_length=3).fit_transform(X_train)
+print("shape:", windows.shape)
+for window, target in zip(windows[:6, :, 0].round(2), y_train.round(2), strict=False):
+    print(window, "->", target)
+
+# %%
+# The shape is (rows, steps of a window, columns of ``X``). 80 rows went in and 80 windows
+# came out, so that window and target still stand side by side. ``nan`` is a step that is
+# not known: nothing comes before the first row. Training leaves such rows out.
 
 # %%
 # The model
 # ---------
-# These values are the defaults, written out. The windows of the first 10 training steps
-# are not complete, and the network is trained on the other 70.
-model = make_pipeline(
-    WindowTransformer(seq_length=10),
-    LSTMRegressor(units=50, epochs=50, batch_size=16, random_state=0),
-)
-model.fit(X_train, y_train)
+# An LSTM is a network that reads a window step by step. It carries a memory along, here of
+# 50 numbers (``units``), and learns from the data what to put into it, what to keep and
+# what to forget. A dense layer makes a prediction of what the memory holds at the window's
+# end. :doc:`/explanation/index` says how.
+#
+# :class:`~sklstm.LSTMRegressor` is that network as a *regressor*, scikit-learn's word for
+# what predicts numbers. A *Pipeline* puts the two steps one behind the other, and is
+# then used as one model.
+#
+# ``epochs`` is how often training passes over the windows, ``batch_size`` how many windows
+# it looks at before it corrects the weights. These values are the defaults, written out.
+# Weights start at random; ``random_state`` makes them the same in every run.
+lstm = LSTMRegressor(units=50, epochs=50, batch_size=16, verbose=1, random_state=0)
+lstm.summary(input_shape=(10, 1))
 
 # %%
-# The loss of each epoch is the mean squared error on targets scaled to variance 1.
+# ``None`` stands for the number of windows. 10,651 weights for 70 windows: that many are
+# possible only because training starts from small weights and stops early on the way.
+
+# %%
+# Training
+# --------
+# ``fit`` trains. ``verbose=1`` prints the loss of each epoch: how far off the network
+# is, as the mean squared error. The targets are scaled to variance 1 for training, so that
+# a loss of 1 is that of a network which always predicts the mean.
+#
+# ``X_val`` and ``y_val`` are validation data: their loss is printed beside the training
+# loss and has no part in it. Where the one falls and the other rises, the network
+# learns its rows by heart. scikit-learn asks to be told that the LSTM wants both
+# (``set_fit_request``), and that ``X_val`` must become windows first, as ``X`` does
+# (``transform_input``).
+sklearn.set_config(enable_metadata_routing=True)
+model = make_pipeline(
+    WindowTransformer(seq_length=10),
+    lstm.set_fit_request(X_val=True, y_val=True),
+    transform_input=["X_val"],
+)
+model.fit(X_train, y_train, X_val=X_test, y_val=y_test)
+
+# %%
+# The test rows serve as validation data here, which is fair only because nothing is chosen
+# by their loss. Where it chooses the epoch to stop at, hold out other rows:
+# :doc:`/how-to/validate-and-stop-early`.
+#
+# The same numbers are kept in ``history_``:
 history = pd.DataFrame(model[-1].history_)
-print(history[["epoch", "train_loss"]].to_string(index=False))
+history[["epoch", "train_loss", "valid_loss"]].tail(3).round(4)
 
 # %%
 # Evaluation
 # ----------
-# All 20 test steps are predicted: the first ones from windows that reach back into the
-# training steps. The noise alone, of variance 0.01, is an error that no model avoids.
+# The model has not learned from the last 20 steps. It predicts each of them from the 10
+# true steps before it. For the first ones these lie in the training rows: ``fit`` remembers
+# them, so that all 20 are predicted.
 y_pred = model.predict(X_test)
+print("predictions:", y_pred.shape)
 print(f"test MSE {mean_squared_error(y_test, y_pred):.4f}")
 print(f"test MAE {mean_absolute_error(y_test, y_pred):.4f}")
+print(f"test R2  {model.score(X_test, y_test):.3f}")
 
 # %%
+# Is that good? Two yardsticks. Repeating the last value costs nothing, and any model should
+# beat it. The noise, of variance 0.01, can not be predicted by any.
+repeated = y[79:-1]
+print(f"repeating the last value: MSE {mean_squared_error(y_test, repeated):.4f}")
+print(f"the noise alone:          MSE {np.mean((y_test - np.sin(0.1 * t[80:])) ** 2):.4f}")
+
+# %%
+# True against predicted
+# ----------------------
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(11, 4), width_ratios=[2, 3], layout="constrained"
 )
-left.plot(history["epoch"], history["train_loss"])
+left.plot(history["epoch"], history["train_loss"], label="training")
+left.plot(history["epoch"], history["valid_loss"], ls="--", label="validation")
 left.set(title="Training", xlabel="epoch", ylabel="mean squared error (scaled y)")
 left.set_ylim(0, None)
+left.legend()
 right.plot(t, y, color="black", marker="o", markersize=3, lw=1, label="true")
 right.plot(t[80:], y_pred, color="C1", lw=2, label="predicted, one step ahead")
 right.axvline(79.5, color="grey", ls=":")
@@ -66,8 +148,34 @@ figure.savefig("plot_tutorial.png", dpi=120)
 print("figure: plot_tutorial.png")
 
 # %%
+# The next step
+# -------------
+# What comes after the last known step? Train on all 100, and ask for one row more. Its
+# window is the last 10 steps, and its own value is not read, so that any number can stand
+# in its place.
+model.fit(X, y, X_val=X_test, y_val=y_test)
+
+# %%
+print(f"step 100: predicted {model.predict([[0.0]])[0]:.2f}")
+print(f"the wave itself:    {np.sin(0.1 * 100):.2f}")
+
+# %%
 # Save and load
 # -------------
+# A fitted model is an ordinary Python object. joblib writes it into a file. Load only files
+# that you trust: they can run code.
 joblib.dump(model, "plot_tutorial.joblib")
 loaded = joblib.load("plot_tutorial.joblib")
-print("loaded, predicts the same:", np.array_equal(loaded.predict(X_test), y_pred))
+print("predicts the same:", np.array_equal(loaded.predict(X_test), model.predict(X_test)))
+
+# %%
+# What this does not show
+# -----------------------
+# - That an LSTM is needed. A sine with noise is an easy series, and on one this short a
+#   linear model on the same windows does as well or better: compare, as
+#   :doc:`/generated/examples/index` do.
+# - How to choose ``seq_length`` and ``units``. A search does it:
+#   :ref:`sphx_glr_generated_examples_plot_sunspots.py`.
+# - Series with several columns, with missing steps, with a trend. The first is in the
+#   examples, the last in :doc:`/how-to/drifting-series`; missing steps must be filled
+#   before.
