@@ -128,3 +128,9 @@ joblib.dump(search, "plot_sunspots.joblib")
 loaded = joblib.load("plot_sunspots.joblib")
 same = np.array_equal(loaded.predict(X_test), search.predict(X_test))
 print(f"saved to plot_sunspots.joblib; loaded again, it predicts the same: {same}")
+
+# %%
+# What this does not show
+# -----------------------
+# - That the search found the best there is: six candidates, one seed each.
+# - A forecast of a whole cycle. Each year is predicted from the true years before it.

@@ -46,7 +46,8 @@ def draw_window(ax: Axes, line: float, row: int, window, *, horizon: int, label:
         else:
             box(ax, place, line, f"{step:.0f}", **(KNOWN if step == place else OLDER))
     box(ax, row, line, f"{row}", **ROW | ({"fill": False} if horizon == 0 else {}))
-    ax.text(FIRST - 0.8, line, label, ha="right", va="center", fontsize=9)
+    left_of_axes = {"x": -0.01, "transform": ax.get_yaxis_transform()}
+    ax.text(**left_of_axes, y=line, s=label, ha="right", va="center", fontsize=9)
 
 
 def panel(ax: Axes, title: str, lines: list[dict], *, parts: dict | None = None):
