@@ -1,7 +1,6 @@
 """gates and cell_gradient: what happens inside a fitted regressor, window by window.
 
-Here estimators are taken apart and windows handed on in parts; the arithmetic is that of
-`_gates`.
+Here windows are handed on in parts; the arithmetic is that of `_gates`.
 """
 
 from collections.abc import Iterator
@@ -11,11 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
-from sklearn.utils.validation import check_is_fitted
 
 from sklstm._gates import (
     PARTS,
@@ -27,45 +23,12 @@ from sklstm._gates import (
 )
 from sklstm._persistence import to_arrays
 from sklstm._regressor import LSTMRegressor
+from sklstm._unwrapping import resolve_regressor
 from sklstm._validation import check_windows
 
 # What is computed at once, beside the result. Larger parts gain nothing: Jacobians of 16
 # windows at a time are as fast, window by window, as of 256.
 BYTES_AT_ONCE = 2**24
-
-
-def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:
-    """The fitted regressor that `estimator` ends in, and `X` as it comes to it."""
-    pipelines = []
-    whole = estimator
-    while not isinstance(estimator, LSTMRegressor):
-        if isinstance(estimator, Pipeline):
-            pipelines.append(estimator)
-            estimator = estimator.steps[-1][1]
-        elif isinstance(estimator, BaseSearchCV):
-            estimator = _best_estimator(estimator)
-        else:
-            found = "" if estimator is whole else f", which ends in {estimator!r}"
-            raise ValueError(
-                "Expected a fitted LSTMRegressor, or a Pipeline or a search that ends in "
-                f"one, got {type(whole).__name__}{found}."
-            )
-    check_is_fitted(estimator, "net_")
-    for pipeline in pipelines:
-        if X is not None and len(pipeline) > 1:
-            X = pipeline[:-1].transform(X)
-    return estimator, X
-
-
-def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
-    if not search.refit:
-        raise ValueError(
-            f"This {type(search).__name__} has refit={search.refit!r}, so that no "
-            "estimator is fitted on all rows. Set refit=True, or pass an estimator fitted "
-            "with search.best_params_."
-        )
-    check_is_fitted(search, "best_estimator_")
-    return search.best_estimator_
 
 
 @validate_params(
@@ -191,14 +154,7 @@ def gates(
     """
     regressor, X = resolve_regressor(estimator, X)
     windows, n_known = check_windows(regressor, X, reset=False)
-    shape = (*windows.shape[:2], regressor.net_.architecture.units)
-    parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
-    for rows, known, states, _ in iter_states(
-        regressor, windows, n_known, layer=layer, direction=direction
-    ):
-        for part in PARTS:
-            parts[part][rows, known] = states[part]
-    return parts
+    return parts_of_steps(regressor, windows, n_known, layer=layer, direction=direction)
 
 
 @validate_params(
@@ -330,6 +286,31 @@ def cell_gradient(
     ):
         norms[rows, known] = cell_gradient_norms(states, cell, path=path, norm=norm)
     return norms
+
+
+def parts_of_steps(
+    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.intp], **which: Any
+) -> Bunch:
+    """All parts of one cell at every step, each (n_samples, seq_length, units)."""
+    shape = (*windows.shape[:2], regressor.net_.architecture.units)
+    parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
+    for rows, known, states, _ in iter_states(regressor, windows, n_known, **which):
+        for part in PARTS:
+            parts[part][rows, known] = states[part]
+    return parts
+
+
+def parts_of_windows(
+    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.intp], **which: Any
+) -> Bunch:
+    """The same at the step of each window that is read last, (n_samples, units)."""
+    shape = (len(windows), regressor.net_.architecture.units)
+    parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
+    for rows, _, states, cell in iter_states(regressor, windows, n_known, **which):
+        last_read = 0 if cell.direction == "backward" else -1
+        for part in PARTS:
+            parts[part][rows] = states[part][:, last_read]
+    return parts
 
 
 def iter_states(

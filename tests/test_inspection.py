@@ -244,10 +244,8 @@ def test_unknown_steps_are_nan_and_no_others(direction):
     gradient = cell_gradient(regressor, windows, direction=direction)
     for values in (*parts.values(), gradient[..., np.newaxis]):
         assert (np.isnan(values) == unknown[..., np.newaxis]).all()
-    # What is read last depends on itself alone: forwards the last step, backwards the
-    # first known one.
-    last_read = 5 if direction == "forward" else 4
-    assert gradient[0, last_read if direction == "forward" else 4] == 1
+    # Row 0 knows two steps: forwards the last one is read last, backwards the first known.
+    assert gradient[0, 5 if direction == "forward" else 4] == 1
 
 
 def test_unknown_steps_are_left_out_as_predict_leaves_them_out():
