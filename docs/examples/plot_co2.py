@@ -125,4 +125,5 @@ print("figure: plot_co2.png")
 # -----------------------
 # - A trend that bends. A linear forecast is the base here, and growth that speeds up leaves
 #   it behind; take logarithms first.
-# - How to choose the window: 26 and 52 weeks were tried, and the test weeks told them apart.
+# - How to choose the window. 26 and 52 weeks were tried, and the test weeks told which is
+#   better.

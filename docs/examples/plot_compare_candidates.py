@@ -113,10 +113,10 @@ errors.loc["mean"] = errors.mean()
 print(errors.T.round(2).to_string())
 
 # %%
-# Each of the four trained models is far ahead of both repetitions. Among them, Ridge is hard
-# to beat: a plain LSTM is behind it. The residual form, which adds to a linear forecast, is
-# a little ahead, in four folds of five; over ``random_state`` 0 to 2 its mean is 0.65 to
-# 0.68, against Ridge's 0.68.
+# Each of the four trained models is far ahead of both repetitions. Among them, Ridge is
+# hard to beat: a plain LSTM is behind it. The residual form, which adds to a linear
+# forecast, is a little ahead, in four folds of five; over ``random_state`` 0 to 2 its mean
+# is 0.65 to 0.68, against Ridge's 0.68.
 #
 # One model's error differs more from fold to fold than two models' within a fold. So
 # compare within folds, and do not take a lead of a few hundredths for a law.
@@ -143,6 +143,5 @@ print("figure: plot_compare_candidates.png")
 #   rate come from a few tries on these very folds, which flatters it a little. A search
 #   inside each fold would be fair, and takes longer:
 #   :ref:`sphx_glr_generated_examples_plot_sunspots.py` searches.
-# - Other horizons. One month ahead, the last value says nearly all.
 # - A test. These folds chose the model; its error on years that nobody has looked at is
 #   likely to be higher.

@@ -60,8 +60,9 @@ y_train, y_test = y[:"2013"], y["2014":]
 # %%
 # Three models on the same windows
 # --------------------------------
-# 90 days, today's last. As rows of a table for Ridge and gradient boosting, with the unknown
-# days before the first ones filled in by means for Ridge; as they are for the LSTM.
+# 90 days, today's last: as rows of a table for Ridge and gradient boosting, as they are for
+# the LSTM. Ridge takes no NaN, so that the unknown days before the first are filled with
+# means for it.
 SEQ_LENGTH = 90
 
 
