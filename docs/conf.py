@@ -44,6 +44,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sklstm",),
     "ignore_pattern": "measure_",  # told of in README, and too long for each build
     "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", "gallery.reset_sklearn"),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "write_computation_times": False,

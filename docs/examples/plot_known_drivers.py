@@ -24,7 +24,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm import LSTMRegressor, WindowTransformer
+from sklstm import ForecastDisplay, LSTMRegressor, WindowTransformer
 
 rng = np.random.default_rng(0)
 days = pd.date_range("2010", "2015-12-31")
@@ -114,8 +114,13 @@ figure, (above, below) = plt.subplots(
 )
 above.bar(X[shown].index, X[shown]["rain"], color="grey", width=1)
 above.set(title="Rain, and the flow it makes", ylabel="rain\n(mm a day)")
-below.plot(y_test[shown], color="black", lw=2.5, label="measured")
-below.plot(predictions["LSTM"][shown], color="C1", lw=1.5, label="LSTM")
+ForecastDisplay.from_predictions(
+    y_test[shown],
+    predictions["LSTM"][shown],
+    ax=below,
+    true_kwargs={"label": "measured", "linewidth": 2.5},
+    pred_kwargs={"label": "LSTM"},
+)
 below.plot(
     predictions["gradient boosting"][shown],
     color="C0",

@@ -14,7 +14,10 @@ PAGES = {
     "pandas": "https://pandas.pydata.org/docs/reference/api/{name}.html",
 }
 # What docstrings inherited from scikit-learn refer to.
-LABELS = {"metadata_routing": "metadata_routing.html"}
+LABELS = {
+    "metadata_routing": "metadata_routing.html",
+    "r2_score": "modules/model_evaluation.html#r2-score",
+}
 
 
 def address(domain: str, kind: str, target: str) -> str | None:

@@ -9,6 +9,8 @@ from sphinx.application import Sphinx
 import sklstm
 
 HEADER = """\
+.. _reference:
+
 Reference
 =========
 
@@ -21,7 +23,7 @@ TABLE = """
 
 .. autosummary::
    :toctree: reference
-   :template: {template}.rst
+   :template: autosummary/{template}.rst
    :nosignatures:
 
    {names}
