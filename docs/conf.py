@@ -36,6 +36,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False  # the class template shows them
 html_math_renderer = "mathml"
+toc_object_entries_show_parents = "hide"
 
 sphinx_gallery_conf = {
     "examples_dirs": ["tutorial", "examples"],

@@ -56,6 +56,19 @@ def test_page_has_one_title(page):
     assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
 
 
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"],
+    ids=lambda page: page.stem,
+)
+def test_files_that_a_page_names_are_there(page):
+    text = page.read_text("utf-8")
+    named = re.findall(r"`((?:docs|tests|sklstm)/[\w./-]+)`", text)
+    linked = re.findall(r"\]\(((?!https?:|#)[^)#\s]+)\)", text)
+    assert all((DOCS.parent / path).exists() for path in named if "_build" not in path)
+    assert all((page.parent / path).exists() for path in linked)
+
+
 @pytest.mark.parametrize("page", HOW_TO, ids=name)
 def test_how_to_is_at_most_a_page(page):
     assert len(page.read_text("utf-8").splitlines()) <= 120

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -216,8 +217,14 @@ def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
     mse = float(re.search(r"test MSE ([\d.]+)", printed)[1])
     # The noise has variance 0.01, and the sine itself 0.5.
     assert mse < 0.05
-    epochs = re.findall(r"^ *(\d+) +[\d.]+$", printed, re.MULTILINE)
-    assert [int(epoch) for epoch in epochs] == list(range(1, 51))
+    epochs = re.findall(r"^ *(\d+)(?: +[\d.]+){4}$", printed, re.MULTILINE)
+    # As they pass, and the last three again in the history.
+    assert [int(epoch) for epoch in epochs] == [*range(1, 51), 48, 49, 50]
+    known = yardsticks(printed, "repeating the last value|Ridge|the noise alone")
+    assert known["the noise alone"] < known["Ridge"] < mse
+    assert mse < known["repeating the last value"]
+    next_step = float(re.search(r"step 100: predicted ([-\d.]+)", printed)[1])
+    assert abs(next_step - np.sin(10)) < 0.3
     assert "predicts the same: True" in printed
     assert_drawn(printed, tmp_path)
 
@@ -231,6 +238,43 @@ def test_example_co2_is_forecast_best_by_the_residual_form(tmp_path):
     assert list(mse) == names.split("|")
     assert mse["residual LSTM"] < mse["Ridge"] < mse["last value"] < mse["plain LSTM"]
     assert_drawn(printed, tmp_path)
+
+
+@pytest.mark.slow
+def test_example_known_drivers_is_told_best_by_the_lstm(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_known_drivers.py", cwd=tmp_path)
+    scores = re.findall(r"^(\w[\w ]*?)  +([\d.]+) +([\d.]+)$", printed, re.MULTILINE)
+    r2 = {name: float(value) for name, value, _ in scores}
+    assert list(r2) == ["Ridge", "gradient boosting", "LSTM", "truth"]
+    assert max(r2["Ridge"], r2["gradient boosting"]) < 0.6 < r2["LSTM"] < r2["truth"]
+    assert_drawn(printed, tmp_path)
+
+
+@pytest.mark.slow
+def test_example_compare_candidates_tells_their_order_as_its_text_does(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_compare_candidates.py", cwd=tmp_path)
+    rows = re.findall(r"^(\S.*?)((?: +\d\.\d\d){6})$", printed, re.MULTILINE)
+    mae = {name: float(scores.split()[-1]) for name, scores in rows}
+    assert list(mae) == [
+        "3 months ago",
+        "a year ago",
+        "boosting",
+        "LSTM",
+        "Ridge",
+        "LSTM, residual",
+    ]
+    trained = [error for name, error in mae.items() if not name.endswith("ago")]
+    assert max(trained) < mae["a year ago"] < mae["3 months ago"]
+    assert mae["LSTM, residual"] < mae["Ridge"] < mae["LSTM"]
+    assert_drawn(printed, tmp_path)
+
+
+def yardsticks(printed, names):
+    """Mean squared errors that a script prints as ``name  MSE 0.0123``."""
+    return {
+        name: float(mse)
+        for name, mse in re.findall(rf"^({names}) +MSE ([\d.]+)$", printed, re.MULTILINE)
+    }
 
 
 def assert_drawn(printed, folder):

@@ -107,7 +107,7 @@ errors = pd.DataFrame(
         )
         for name, candidate in candidates.items()
     },
-    index=[f"from {y.index[test[0]].year}" for _, test in folds.split(X)],
+    index=[f"{y.index[test[0]].year}" for _, test in folds.split(X)],
 )
 errors.loc["mean"] = errors.mean()
 print(errors.T.round(2).to_string())
@@ -132,7 +132,7 @@ ax.set(
     xlabel="mean absolute error of a fold (°C)",
     xlim=(0, None),
 )
-ax.legend(title="six years", loc="upper right")
+ax.legend(title="six years from", loc="upper right")
 figure.savefig("plot_compare_candidates.png", dpi=120)
 print("figure: plot_compare_candidates.png")
 

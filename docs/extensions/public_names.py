@@ -1,6 +1,7 @@
 """List what ``sklstm.__all__`` names in the reference, so that no name can be missing."""
 
 import inspect
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def write_tables(app: Sphinx, config: Any) -> None:
     listed: dict[tuple[str, str], list[str]] = {}
     for name in sklstm.__all__:
         if not name.startswith("_"):
-            listed.setdefault(group(getattr(sklstm, name)), []).append(f"sklstm.{name}")
+            listed.setdefault(group(getattr(sklstm, name)), []).append(f"~sklstm.{name}")
     tables = [
         TABLE.format(
             title=title,
@@ -55,6 +56,7 @@ def write_tables(app: Sphinx, config: Any) -> None:
     ]
     page = Path(app.confdir) / "generated" / "reference.rst"
     page.parent.mkdir(exist_ok=True)
+    shutil.rmtree(page.with_suffix(""), ignore_errors=True)  # pages of names that are gone
     page.write_text(HEADER + "".join(tables), encoding="utf-8")
 
 

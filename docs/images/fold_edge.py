@@ -15,15 +15,15 @@ STYLES = {
     "never": {"color": "grey", "marker": "s", "ls": "--", "label": "no past"},
 }
 TITLES = {
-    "auto": "sklstm: the test fold's first rows have their true past",
-    "never": "windows cut in each fold: they have none",
+    "auto": "sklstm: a test fold with its past",
+    "never": "without: empty windows",
 }
 
 drawing = runpy.run_path(str(HERE.parent / "figures" / "windows.py"))
 scores = runpy.run_path(str(HERE.parent / "examples" / "measure_context.py"))["table"]
 
-figure = plt.figure(figsize=(9, 3.4), layout="constrained")
-axes = figure.subplot_mosaic([["auto", "scores"], ["never", "scores"]], width_ratios=[3, 2])
+figure = plt.figure(figsize=(6.8, 3.7), layout="constrained")
+axes = figure.subplot_mosaic([["auto", "scores"], ["never", "scores"]], width_ratios=[4, 3])
 right = axes.pop("scores")
 for context, ax in axes.items():
     windows = drawing["windows_of"](slice(8, 12), fitted=slice(0, 8), context=context)
@@ -31,14 +31,14 @@ for context, ax in axes.items():
         ax,
         TITLES[context],
         drawing["lines_of"]([8, 9, 10], windows[:3]),
-        parts={"training": (3, 7), "test": (8, 11)},
+        parts={"training": (4, 7), "test": (8, 10)},
     )
-    ax.set(xlim=(2.4, 11.6), xticks=[])
+    ax.set(xlim=(3.4, 10.6), xticks=[])
     r2 = scores.loc[context]
     right.plot(r2.index, r2, lw=2, **STYLES[context])
     right.plot(r2.idxmax(), r2.max(), ms=16, mfc="none", mew=1.5, color="black", marker="o")
 right.set(xlabel="seq_length", ylabel="mean R² of six test folds", ylim=(0, 0.8))
 right.set_xticks(scores.columns)
-right.set_title("What GridSearchCV chooses (ring)", fontsize=10, fontweight="bold")
+right.set_title("What a search chooses", fontsize=10, fontweight="bold")
 right.legend(loc="lower left")
 figure.savefig(HERE / "fold_edge.png", dpi=150)

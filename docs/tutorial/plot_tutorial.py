@@ -109,7 +109,7 @@ model.fit(X_train, y_train, X_val=X_test, y_val=y_test)
 # The same numbers are kept in ``history_``, and :class:`~sklstm.HistoryDisplay` draws them.
 # Both losses fall and stay together:
 print(pd.DataFrame(model[-1].history_).round(4).tail(3).to_string(index=False))
-HistoryDisplay.from_estimator(model)
+_ = HistoryDisplay.from_estimator(model)
 
 # %%
 # Evaluation
@@ -160,7 +160,7 @@ print("figure: plot_tutorial.png")
 # -------------
 # What comes after the last known step? Train on all 100, and ask for one row more. Its
 # window is the last 10 steps, and its own value is not read, so that any number can stand
-# in its place.
+# in its place. :doc:`/how-to/forecast-ahead` goes further.
 model.set_params(lstmregressor__verbose=0)
 model.fit(X, y)
 print(f"step 100: predicted {model.predict([[0.0]])[0]:.2f}")
