@@ -224,5 +224,5 @@ class HistoryDisplay:
 
 
 def _loss_name(regressor: LSTMRegressor) -> str:
-    name, units = LOSS_NAMES[regressor.loss]
+    name, units = LOSS_NAMES[regressor.net_.training.loss]
     return name + (units if regressor.normalize_y else "")

@@ -1,6 +1,7 @@
 """gates and cell_gradient: agreement with loops, torch and differences; what they take."""
 
 import itertools
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -423,6 +424,15 @@ def test_layers_and_directions_that_are_not_there(function):
         function(regressor, windows, direction="backward")
     with pytest.raises(ValueError, match="'direction' parameter"):
         function(regressor, windows, direction="up")
+
+
+def test_gates_are_those_of_the_fit_whatever_was_set_or_saved_since():
+    regressor, windows = make_fitted(2, bidirectional=True)
+    parts = gates(regressor, windows, direction="backward")
+    loaded = pickle.loads(pickle.dumps(regressor))
+    loaded.set_params(units=9, num_layers=1, bidirectional=False, residual=True)
+    for part, values in gates(loaded, windows, direction="backward").items():
+        np.testing.assert_array_equal(values, parts[part])
 
 
 def test_layers_count_from_the_end_too():

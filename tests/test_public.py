@@ -277,6 +277,26 @@ def yardsticks(printed, names):
     }
 
 
+@pytest.mark.slow
+def test_example_gates_shows_what_it_says_of_gradients(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_gates.py", cwd=tmp_path)
+    r2 = dict(re.findall(r"^(.+?) +test R2 +(-?[\d.]+)$", printed, re.MULTILINE))
+    kept = dict(re.findall(r"^(\w+) +unit +\d+ keeps ([\d.]+)", printed, re.MULTILINE))
+    reach = dict(
+        re.findall(r"^(.+?) +gradient to the first step (.+)$", printed, re.MULTILINE)
+    )
+    assert float(r2["LSTM, copy"]) > 0.9
+    # Training starts with 0.73 ** 19 = 0.0025.
+    assert float(kept["copy"]) > 0.5
+    assert float(kept["noise"]) < 0.05
+    assert float(reach["LSTM, copy"]) > 1
+    assert float(reach["LSTM, noise"]) < 0.5
+    assert float(reach["RNN, copy, learning rate 0.03"]) < 1e-3
+    assert float(r2["RNN, learning rate 0.01:"]) > 0.9
+    assert float(reach["RNN, copy, learning rate 0.01"]) > 1
+    assert_drawn(printed, tmp_path)
+
+
 def assert_drawn(printed, folder):
     """That standard output names a figure, and that it was written as a PNG."""
     name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]

@@ -107,7 +107,7 @@ model.fit(X_train, y_train, X_val=X_test, y_val=y_test)
 # :doc:`/how-to/validate-and-stop-early`.
 #
 # The same numbers are kept in ``history_``, and :class:`~sklstm.HistoryDisplay` draws them.
-# Both losses fall and stay together:
+# The validation loss rises for a few epochs, and both end low and close together:
 print(pd.DataFrame(model[-1].history_).round(4).tail(3).to_string(index=False))
 _ = HistoryDisplay.from_estimator(model)
 
