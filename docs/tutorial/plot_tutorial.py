@@ -64,7 +64,7 @@ for window, target in zip(windows[:6, :, 0].round(2), y_train.round(2), strict=F
 # An LSTM is a network that reads a window step by step. It carries a memory along, here of
 # 50 numbers (``units``), and learns from the data what to put into it, what to keep and
 # what to forget. A dense layer makes a prediction of what the memory holds at the window's
-# end. :doc:`/explanation/index` says how.
+# end. :doc:`/explanation/how-it-works` tells it in formulas.
 #
 # :class:`~sklstm.LSTMRegressor` is that network as a *regressor*, scikit-learn's word for
 # what predicts numbers. A *Pipeline* puts the two steps one behind the other, and is
