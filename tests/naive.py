@@ -86,3 +86,75 @@ def residual_regression(window, weights):
     departure = lstm_regression(window - last_step, weights)
     standardized = (last_step - weights["center"]) / weights["scale"]
     return departure + np.float64(weights["linear.weight"]) @ standardized
+
+
+def lstm_parts(steps, w_ih, w_hh, b_ih, b_hh, change=None):
+    """The four gates, cell and hidden state of one layer: a list of six (T, units).
+
+    `change`, a step and what to add to the cell state there, lets the state take another
+    course from that step on.
+    """
+    units = w_hh.shape[1]
+    hidden, cell = np.zeros(units), np.zeros(units)
+    parts = [np.zeros((len(steps), units)) for _ in range(6)]
+    for t, step in enumerate(steps):
+        z = w_ih @ step + b_ih + w_hh @ hidden + b_hh
+        for u in range(units):
+            input_gate, forget_gate = sigmoid(z[u]), sigmoid(z[units + u])
+            candidate, output_gate = np.tanh(z[2 * units + u]), sigmoid(z[3 * units + u])
+            cell[u] = forget_gate * cell[u] + input_gate * candidate
+            if change is not None and change[0] == t:
+                cell[u] += change[1][u]
+            hidden[u] = output_gate * np.tanh(cell[u])
+            values = (input_gate, forget_gate, candidate, output_gate, cell[u], hidden[u])
+            for part, value in zip(parts, values, strict=True):
+                part[t, u] = value
+    return parts
+
+
+def network_parts(
+    window, weights, *, layer, backwards, bidirectional, residual, change=None
+):
+    """`lstm_parts` of one direction of a layer over a window (T, F), in its order.
+
+    NaN where the window is; `weights` is the state_dict of the module as arrays.
+    """
+    known = ~np.isnan(window).any(axis=1)
+    steps = window[known] - (window[-1] if residual else 0)
+    for below in range(layer + 1):
+        outputs = []
+        for suffix in [f"l{below}", f"l{below}_reverse"][: 1 + bidirectional]:
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            arrays = [np.float64(weights[f"lstm.{name}_{suffix}"]) for name in names]
+            reverse = suffix.endswith("reverse")
+            asked_for = below == layer and reverse == backwards
+            parts = lstm_parts(
+                steps[::-1] if reverse else steps, *arrays, change if asked_for else None
+            )
+            outputs.append([part[::-1] if reverse else part for part in parts])
+        steps = np.concatenate([parts[5] for parts in outputs], axis=1)
+    full = [np.full((len(window), outputs[0][0].shape[1]), np.nan) for _ in range(6)]
+    for whole, part in zip(full, outputs[1 if backwards else 0], strict=True):
+        whole[known] = part
+    return full
+
+
+def cell_jacobian(window, weights, step, *, backwards, eps=1e-5, **kwargs):
+    """The derivative of the last cell state by the one after `step`, by differences.
+
+    `step` counts the known steps in the order in which they are read.
+    """
+
+    def last_cell(change):
+        parts = network_parts(
+            window, weights, backwards=backwards, change=(step, change), **kwargs
+        )
+        cells = parts[4][~np.isnan(window).any(axis=1)]
+        return cells[0] if backwards else cells[-1]
+
+    units = weights["lstm.weight_hh_l0"].shape[1]
+    columns = [
+        (last_cell(eps * unit) - last_cell(-eps * unit)) / (2 * eps)
+        for unit in np.eye(units)
+    ]
+    return np.array(columns).T

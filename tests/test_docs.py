@@ -1,4 +1,4 @@
-"""The how-to pages: their code runs, prints what they say it prints, and stays short."""
+"""The documentation: its code runs and prints what it says, and each page has a place."""
 
 import doctest
 import importlib.util
@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-PAGES = sorted((Path(__file__).parents[1] / "docs" / "how-to").glob("*.md"))
+DOCS = Path(__file__).parents[1] / "docs"
+HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "explanation").glob("*.md")), *HOW_TO]
+
+
+def name(page):
+    return page.relative_to(DOCS).with_suffix("").as_posix()
 
 
 def code_and_outputs(page):
@@ -26,7 +32,7 @@ def code_and_outputs(page):
     return pairs
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_code_of_the_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {}
@@ -42,10 +48,27 @@ def test_code_of_the_page_runs_and_prints_what_it_says(page, tmp_path, monkeypat
         assert doctest.OutputChecker().check_output(expected, got, flags), got
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_has_one_title_and_at_most_a_page(page):
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_page_has_one_title(page):
     text = page.read_text("utf-8")
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert prose.startswith("# ")
     assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
-    assert len(text.splitlines()) <= 120
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"],
+    ids=lambda page: page.stem,
+)
+def test_files_that_a_page_names_are_there(page):
+    text = page.read_text("utf-8")
+    named = re.findall(r"`((?:docs|tests|sklstm)/[\w./-]+)`", text)
+    linked = re.findall(r"\]\(((?!https?:|#)[^)#\s]+)\)", text)
+    assert all((DOCS.parent / path).exists() for path in named if "_build" not in path)
+    assert all((page.parent / path).exists() for path in linked)
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=name)
+def test_how_to_is_at_most_a_page(page):
+    assert len(page.read_text("utf-8").splitlines()) <= 120

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,7 +20,10 @@ import sklstm
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+EXAMPLES = [
+    *(ROOT / "docs" / "tutorial").glob("*.py"),
+    *(ROOT / "docs" / "examples").glob("*.py"),
+]
 
 
 def public_objects():
@@ -96,9 +100,14 @@ def run_python(*arguments, cwd):
 
 def test_public_names_are_those_of_the_design():
     assert sorted(sklstm.__all__) == [
+        "ForecastDisplay",
+        "GateDisplay",
+        "HistoryDisplay",
         "LSTMRegressor",
         "WindowTransformer",
         "__version__",
+        "cell_gradient",
+        "gates",
         "make_windows",
     ]
 
@@ -204,12 +213,18 @@ def test_example_sunspots_beats_repeating_the_last_value_and_loads_again(tmp_pat
 
 
 def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_tutorial.py", cwd=tmp_path)
+    printed = run_python(ROOT / "docs/tutorial/plot_tutorial.py", cwd=tmp_path)
     mse = float(re.search(r"test MSE ([\d.]+)", printed)[1])
     # The noise has variance 0.01, and the sine itself 0.5.
     assert mse < 0.05
-    epochs = re.findall(r"^ *(\d+) +[\d.]+$", printed, re.MULTILINE)
-    assert [int(epoch) for epoch in epochs] == list(range(1, 51))
+    epochs = re.findall(r"^ *(\d+)(?: +[\d.]+){4}$", printed, re.MULTILINE)
+    # As they pass, and the last three again in the history.
+    assert [int(epoch) for epoch in epochs] == [*range(1, 51), 48, 49, 50]
+    known = yardsticks(printed, "repeating the last value|Ridge|the noise alone")
+    assert known["the noise alone"] < known["Ridge"] < mse
+    assert mse < known["repeating the last value"]
+    next_step = float(re.search(r"step 100: predicted ([-\d.]+)", printed)[1])
+    assert abs(next_step - np.sin(10)) < 0.3
     assert "predicts the same: True" in printed
     assert_drawn(printed, tmp_path)
 
@@ -225,6 +240,63 @@ def test_example_co2_is_forecast_best_by_the_residual_form(tmp_path):
     assert_drawn(printed, tmp_path)
 
 
+@pytest.mark.slow
+def test_example_known_drivers_is_told_best_by_the_lstm(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_known_drivers.py", cwd=tmp_path)
+    scores = re.findall(r"^(\w[\w ]*?)  +([\d.]+) +([\d.]+)$", printed, re.MULTILINE)
+    r2 = {name: float(value) for name, value, _ in scores}
+    assert list(r2) == ["Ridge", "gradient boosting", "LSTM", "truth"]
+    assert max(r2["Ridge"], r2["gradient boosting"]) < 0.6 < r2["LSTM"] < r2["truth"]
+    assert_drawn(printed, tmp_path)
+
+
+@pytest.mark.slow
+def test_example_compare_candidates_tells_their_order_as_its_text_does(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_compare_candidates.py", cwd=tmp_path)
+    rows = re.findall(r"^(\S.*?)((?: +\d\.\d\d){6})$", printed, re.MULTILINE)
+    mae = {name: float(scores.split()[-1]) for name, scores in rows}
+    assert list(mae) == [
+        "3 months ago",
+        "a year ago",
+        "boosting",
+        "LSTM",
+        "Ridge",
+        "LSTM, residual",
+    ]
+    trained = [error for name, error in mae.items() if not name.endswith("ago")]
+    assert max(trained) < mae["a year ago"] < mae["3 months ago"]
+    assert mae["LSTM, residual"] < mae["Ridge"] < mae["LSTM"]
+    assert_drawn(printed, tmp_path)
+
+
+def yardsticks(printed, names):
+    """Mean squared errors that a script prints as ``name  MSE 0.0123``."""
+    return {
+        name: float(mse)
+        for name, mse in re.findall(rf"^({names}) +MSE ([\d.]+)$", printed, re.MULTILINE)
+    }
+
+
+@pytest.mark.slow
+def test_example_gates_shows_what_it_says_of_gradients(tmp_path):
+    printed = run_python(ROOT / "docs/examples/plot_gates.py", cwd=tmp_path)
+    r2 = dict(re.findall(r"^(.+?) +test R2 +(-?[\d.]+)$", printed, re.MULTILINE))
+    kept = dict(re.findall(r"^(\w+) +unit +\d+ keeps ([\d.]+)", printed, re.MULTILINE))
+    reach = dict(
+        re.findall(r"^(.+?) +gradient to the first step (.+)$", printed, re.MULTILINE)
+    )
+    assert float(r2["LSTM, copy"]) > 0.9
+    # Training starts with 0.73 ** 19 = 0.0025.
+    assert float(kept["copy"]) > 0.5
+    assert float(kept["noise"]) < 0.05
+    assert float(reach["LSTM, copy"]) > 1
+    assert float(reach["LSTM, noise"]) < 0.5
+    assert float(reach["RNN, copy, learning rate 0.03"]) < 1e-3
+    assert float(r2["RNN, learning rate 0.01:"]) > 0.9
+    assert float(reach["RNN, copy, learning rate 0.01"]) > 1
+    assert_drawn(printed, tmp_path)
+
+
 def assert_drawn(printed, folder):
     """That standard output names a figure, and that it was written as a PNG."""
     name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]
@@ -233,13 +305,16 @@ def assert_drawn(printed, folder):
 
 def test_every_example_has_a_test_of_its_own():
     tested = set(
-        re.findall(r"docs/examples/(\w+\.py)\"", Path(__file__).read_text("utf-8"))
+        re.findall(
+            r"docs/(?:tutorial|examples)/(\w+\.py)\"", Path(__file__).read_text("utf-8")
+        )
     )
     assert {example.name for example in EXAMPLES} == tested
 
 
 # Which files of ours each file may import; DESIGN's order. A new file needs its line.
 MAY_IMPORT = {
+    "_gates": set(),
     "_index": set(),
     "_module": set(),
     "_persistence": set(),
@@ -284,7 +359,27 @@ MAY_IMPORT = {
         "_validation",
         "_window_set",
     },
-    "__init__": {"_regressor", "_transformer"},
+    "_unwrapping": {"_regressor"},
+    "_inspection": {"_gates", "_persistence", "_regressor", "_unwrapping", "_validation"},
+    "_drawing": set(),
+    "_forecast_display": {"_drawing", "_index", "_unwrapping", "_validation"},
+    "_history_display": {"_drawing", "_regressor", "_unwrapping"},
+    "_gate_display": {
+        "_drawing",
+        "_gates",
+        "_index",
+        "_inspection",
+        "_unwrapping",
+        "_validation",
+    },
+    "__init__": {
+        "_forecast_display",
+        "_gate_display",
+        "_history_display",
+        "_inspection",
+        "_regressor",
+        "_transformer",
+    },
 }
 # Which files may import what only some should know.
 ONLY_IN = {
@@ -300,7 +395,7 @@ ONLY_IN = {
         "_training",
         "_window_set",
     },
-    "matplotlib": set(),
+    "matplotlib": {"_drawing"},
 }
 
 SOURCES = {path.stem: path for path in sorted((ROOT / "sklstm").glob("*.py"))}

@@ -96,7 +96,7 @@ for name, y_pred in predictions.items():
 #
 # Use ``residual=True`` where a series has a trend or a wandering level, so that the rows to
 # be predicted leave the values that training saw. Where they do not, as for the sine of
-# plot_tutorial.py, it helps nothing.
+# the tutorial, it helps nothing.
 
 # %%
 # True against predicted
@@ -119,3 +119,11 @@ below.set(ylabel="predicted minus true (ppm)", xlabel="year", ylim=(-6, 9))
 below.legend(loc="upper left", ncols=2)
 figure.savefig("plot_co2.png", dpi=120)
 print("figure: plot_co2.png")
+
+# %%
+# What this does not show
+# -----------------------
+# - A trend that bends. A linear forecast is the base here, and growth that speeds up leaves
+#   it behind; take logarithms first.
+# - How to choose the window. 26 and 52 weeks were tried, and the test weeks told which is
+#   better.

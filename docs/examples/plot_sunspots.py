@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.api import datasets
 
-from sklstm import LSTMRegressor, WindowTransformer
+from sklstm import ForecastDisplay, LSTMRegressor, WindowTransformer
 
 sunspots = datasets.sunspots.load_pandas().data
 years = sunspots["YEAR"].to_numpy(dtype=int)
@@ -101,13 +101,18 @@ for name, y_pred in predictions.items():
 # True against predicted
 # ----------------------
 figure, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
-ax.plot(years[n_train:], y_test, color="black", marker="o", markersize=3, label="true")
-ax.plot(years[n_train:], predictions["LSTM"], color="C1", label="LSTM, one year ahead")
+ForecastDisplay.from_predictions(
+    y_test,
+    predictions["LSTM"],
+    index=years[n_train:],
+    ax=ax,
+    pred_kwargs={"label": "LSTM, one year ahead"},
+)
 ax.plot(
     years[n_train:],
     predictions["Ridge"],
     color="C0",
-    ls="--",
+    ls=":",
     label="Ridge, one year ahead",
 )
 ax.set(
@@ -128,3 +133,9 @@ joblib.dump(search, "plot_sunspots.joblib")
 loaded = joblib.load("plot_sunspots.joblib")
 same = np.array_equal(loaded.predict(X_test), search.predict(X_test))
 print(f"saved to plot_sunspots.joblib; loaded again, it predicts the same: {same}")
+
+# %%
+# What this does not show
+# -----------------------
+# - That the search found the best there is: six candidates, one seed each.
+# - A forecast of a whole cycle. Each year is predicted from the true years before it.
