@@ -18,6 +18,7 @@ BENCHMARKS = {
     "small": bench_training.small,
     "shapes": bench_training.shapes,
     "gradients": bench_training.gradients,
+    "split": bench_training.split,
     "many": bench_prediction.many,
     "one": bench_prediction.one,
     "memory": bench_memory.memory,

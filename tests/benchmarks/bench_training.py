@@ -5,8 +5,9 @@ import torch
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, WindowTransformer
-from sklstm._gradients import loss_and_gradients
+from sklstm._gradients import _backward, _forward, loss_and_gradients
 from sklstm._threads import one_thread
+from sklstm._window_set import WindowSet
 from tests.benchmarks.loops import (
     Network,
     train_by_hand,
@@ -80,22 +81,89 @@ def shapes():
 
 
 def gradients():
-    """How far the gradients of the shapes are from autograd's over the whole batch."""
-    print("\nLargest difference of a gradient from autograd's, over its largest value")
+    """How far the gradients of the shapes are from autograd's, and both from float64's."""
+    print("\nLargest absolute difference of a gradient, and the largest gradient")
+    print(f"{'':<34}{'ours/auto':>12}{'ours/f64':>9}{'auto/f64':>9}{'largest':>9}")
     for batch_size, seq_length, n_features, units in SHAPES:
-        net = LSTMRegressor(units, epochs=1, random_state=0, device="cpu")
+        regressor = LSTMRegressor(units, epochs=1, random_state=0, device="cpu")
         windows, targets = windows_of(batch_size, seq_length, n_features)
-        module = net.fit(windows[:20], targets[:20]).net_.module_.train()
+        module = regressor.fit(windows[:20], targets[:20]).net_.module_.train()
         windows = torch.from_numpy(np.float32(windows))
         targets = torch.from_numpy(np.float32(targets))[:, None]
-        plain = Network(n_features, units)
-        plain.load_state_dict(module.state_dict())
-        torch.nn.functional.mse_loss(plain(windows), targets).backward()
+        in_float32, in_float64 = (
+            gradients_by_autograd(module.state_dict(), windows, targets, dtype)
+            for dtype in (torch.float32, torch.float64)
+        )
         with one_thread():
             *_, ours = loss_and_gradients(module, windows, targets, None, "squared_error")
-        difference = max(
-            float((a - b.grad).abs().max() / b.grad.abs().max())
-            for a, b in zip(ours, plain.parameters(), strict=True)
-        )
         shape = f"{batch_size} x {seq_length} x {n_features}, {units} units"
-        print(f"{shape:<34}{difference:>12.1e}{'1e-6':>9}")
+        print(
+            f"{shape:<34}{largest_difference(ours, in_float32):>12.1e}"
+            f"{largest_difference(ours, in_float64):>9.1e}"
+            f"{largest_difference(in_float32, in_float64):>9.1e}"
+            f"{max(float(g.abs().max()) for g in ours):>9.1e}"
+        )
+
+
+def gradients_by_autograd(weights, windows, targets, dtype):
+    """Of the plain network, over the whole batch at once."""
+    plain = Network(windows.shape[2], weights["dense.weight"].shape[1])
+    plain.load_state_dict(weights)
+    plain.to(dtype)
+    torch.nn.functional.mse_loss(plain(windows.to(dtype)), targets.to(dtype)).backward()
+    return [weight.grad for weight in plain.parameters()]
+
+
+def largest_difference(gradients, others):
+    """Over all weights."""
+    pairs = zip(gradients, others, strict=True)
+    return max(float((a - b).abs().max()) for a, b in pairs)
+
+
+def split():
+    """Where the time of a step of the tutorial's job goes, each part timed by itself."""
+    windows, targets = windows_of(90, 10)
+    regressor = LSTMRegressor(epochs=50, batch_size=16, random_state=0, device="cpu")
+    net = regressor.fit(windows, targets).net_
+    module, adam = net.module_.train(), net.optimizer_
+    rows = WindowSet(windows, np.float32(targets)[:, None], np.arange(90))
+    batches = net.get_iterator(rows, training=True)
+    batch, wanted = next(iter(batches))
+    steps, plain = batch.transpose(0, 1).contiguous(), step_by_autograd(batch, wanted)
+
+    def kernels():
+        layers = _forward(module, steps, [])
+        _backward(layers, torch.ones(16, 50), [])
+
+    def step():
+        loss_and_gradients(module, batch, wanted, None, "squared_error")
+
+    def hundred(function):
+        return lambda: [function() for _ in range(100)]
+
+    seconds = times_by_turns(
+        {
+            "oneDNN, forward and backward": hundred(torch.no_grad()(kernels)),
+            "with the dense layer and loss": hundred(step),
+            "FusedAdam": hundred(adam.step),
+            "batches, six of them an epoch": lambda: [
+                list(batches) for _ in range(100 // 6)
+            ],
+            "autograd, forward and backward": hundred(plain),
+            "a step of a whole fit": lambda: regressor.fit(windows, targets),
+        },
+        n_rounds=20,
+    )
+    seconds["a step of a whole fit"] = [s / 3 for s in seconds["a step of a whole fit"]]
+    print_ratios("Parts of a step: 16 x 10 x 1, 50 units", seconds, per=100, unit="us")
+
+
+def step_by_autograd(batch, wanted):
+    """Forward and backward of the loop by hand, on one batch."""
+    module = Network(1, 50)
+
+    def step():
+        module.zero_grad()
+        torch.nn.functional.mse_loss(module(batch), wanted).backward()
+
+    return step
