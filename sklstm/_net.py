@@ -65,6 +65,13 @@ def diverged(net: NeuralNet, found: str) -> ValueError:
     )
 
 
+class MeanLoss(PassthroughScoring):
+    """The mean over an epoch in the float32 of its terms, which a saved history keeps."""
+
+    def get_avg_score(self, history: Any) -> float:
+        return float(np.float32(super().get_avg_score(history)))
+
+
 class KeepBestWeights(Callback):
     """Stop when validation no longer improves, and go back to the best epoch."""
 
@@ -130,13 +137,14 @@ class WindowNet(NeuralNet):
         self.training = training
         self.stop_training = False
         self.starts_at_best = False
+        self.is_resumable = True  # not where it was loaded without its optimizer
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         return [
             ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring(name="valid_loss")),
+            ("train_loss", MeanLoss(name="train_loss", on_train=True)),
+            ("valid_loss", MeanLoss(name="valid_loss")),
             ("finite_loss", FiniteLoss()),
             # skorch keeps silent without `verbose` only where it prints itself.
             ("print_log", PrintLog(sink=print_plain if self.verbose else print)),

@@ -19,10 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._callbacks import FitTasks
 from sklstm._module import layer_table
 from sklstm._net import LOSSES, WindowNet, make_net
+from sklstm._saved_state import check_seal, sealed
 from sklstm._settings import Architecture, Training, draw_seed
 from sklstm._threads import one_thread
 from sklstm._training import (
     best_epoch,
+    check_fitted_shapes,
     net_state,
     predict,
     resolve_device,
@@ -526,6 +528,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 resume(net, previous)
             train(net, scaled(training, *scale))
         self.net_ = net
+        self._by_epoch_ = tasks is None
         self.history_ = training_history(net)
         self.n_iter_ = len(self.history_)
         if self.early_stopping:
@@ -534,16 +537,22 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             del self.best_epoch_
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
         if "net_" in state:
-            state = {**state, "net_": net_state(state["net_"])}
-        return state
+            # Training goes on to the same bits where it was set up to go on.
+            goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable
+            state["net_"] = net_state(self.net_, resumable=goes_on)
+            del state["history_"]
+        return sealed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = check_seal(state, type(self).__name__)
         super().__setstate__(state)
         if "net_" in state:
+            check_fitted_shapes(self, state["net_"])
             self.net_ = restored_net(state["net_"], self.device_, self.skorch_params or {})
             self.device_ = str(self.net_.device)
+            self.history_ = training_history(self.net_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
