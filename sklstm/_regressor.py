@@ -368,7 +368,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Train for one epoch more, on these windows.
 
         The first call starts a network; later ones go on with its weights, its optimizer
-        and its scale of the targets.
+        and its scale of the targets. What was saved after a plain `fit` is without its
+        optimizer, and goes on with a new one.
 
         Parameters
         ----------
@@ -546,7 +547,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return sealed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = check_seal(state, type(self).__name__)
+        state = check_seal(state, type(self))
         super().__setstate__(state)
         if "net_" in state:
             check_fitted_shapes(self, state["net_"])

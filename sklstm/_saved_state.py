@@ -6,6 +6,7 @@ checksum of its own, as a zip archive has, or none, as a pickle.
 """
 
 import hashlib
+import inspect
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -124,11 +125,12 @@ def sealed(state: dict[str, Any]) -> dict[str, Any]:
 
 def check_seal(
     state: Any,
-    estimator_name: str,
+    estimator: type,
     *,
     packages: Iterable[str] = ("sklstm", "scikit-learn", "torch"),
 ) -> dict[str, Any]:
     """The state without its seal, if it is whole; warns where other versions saved it."""
+    estimator_name = estimator.__name__
     seal = state.get(SEAL) if isinstance(state, dict) else None
     if not isinstance(seal, dict) or seal.keys() != {"format", "versions", "sha256"}:
         raise damaged(estimator_name, "it has no seal that could be checked")
@@ -151,7 +153,13 @@ def check_seal(
             ),
             stacklevel=3,  # what calls __setstate__
         )
-    return content
+    return parameter_defaults(estimator) | content
+
+
+def parameter_defaults(estimator: type) -> dict[str, Any]:
+    """Values of the parameters, for those that a state is too old to know."""
+    parameters = inspect.signature(estimator).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def damaged(estimator_name: str, found: str) -> ValueError:

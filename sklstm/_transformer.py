@@ -341,14 +341,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return sealed(dict(super().__getstate__()))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        name = type(self).__name__
-        state = check_seal(state, name, packages=["sklstm", "scikit-learn"])
+        state = check_seal(state, type(self), packages=["sklstm", "scikit-learn"])
         super().__setstate__(state)
         if "context_" in state:
             try:
                 check_context(self.context_, self._first_rows, self._range)
             except (AttributeError, ValueError) as error:
-                raise damaged(name, str(error)) from error
+                raise damaged(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -113,8 +113,9 @@ def test_version_is_valid():
     assert str(Version(sklstm.__version__)) == sklstm.__version__
 
 
-def test_importing_the_package_imports_nothing_of_the_examples(tmp_path):
-    code = "import sys, sklstm; print({'matplotlib', 'statsmodels'} & set(sys.modules))"
+def test_importing_the_package_imports_nothing_of_the_extras(tmp_path):
+    extras = {"matplotlib", "skops", "statsmodels"}
+    code = f"import sys, sklstm; print({extras} & set(sys.modules))"
     assert run_python("-c", code, cwd=tmp_path) == "set()\n"
 
 

@@ -457,4 +457,13 @@ def test_format_of_a_later_version_is_refused_by_its_name(monkeypatch):
     state = sealed({"units": 3})
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"in format 2 by sklstm .* reads format 1"):
-        check_seal(state, "LSTMRegressor")
+        check_seal(state, LSTMRegressor)
+
+
+def test_parameters_that_a_state_is_too_old_to_know_have_their_defaults():
+    for estimator in (fitted(), WindowTransformer().fit(SERIES)):
+        state = dict(estimator.__getstate__())
+        for name in estimator.get_params():
+            old = resealed({key: value for key, value in state.items() if key != name})
+            default = type(estimator)().get_params()[name]
+            assert loaded_from(estimator, old).get_params()[name] == default
