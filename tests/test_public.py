@@ -253,6 +253,15 @@ MAY_IMPORT = {
     "_window_set": {"_targets", "_validation"},
     "_batches": {"_window_set"},
     "_callbacks": set(),
+    "_checkpoint": {"_windows"},
+    "_resume": {
+        "_checkpoint",
+        "_net",
+        "_persistence",
+        "_saved_state",
+        "_training",
+        "_window_set",
+    },
     "_net": {"_batches", "_module", "_settings", "_threads", "_window_set"},
     "_threads": set(),
     "_training": {
@@ -273,6 +282,7 @@ MAY_IMPORT = {
         "_callbacks",
         "_module",
         "_net",
+        "_resume",
         "_saved_state",
         "_settings",
         "_threads",
@@ -284,7 +294,7 @@ MAY_IMPORT = {
 }
 # Which files may import what only some should know.
 ONLY_IN = {
-    "skorch": {"_net"},
+    "skorch": {"_net", "_resume"},
     "torch": {
         "_batches",
         "_module",
