@@ -143,8 +143,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     checkpoint : str or path-like, default=None
         File that `fit` writes after each epoch and goes on from where it was killed: with
         the same data and parameters, to the same bits as without the interruption. With
-        others it is refused. It costs the time of a write to the disk for each epoch, and
-        a file of four times the size of the weights. None writes nothing.
+        others it is refused. Each epoch then takes as much longer as it takes to write
+        three to four times the weights to the disk. None writes nothing.
 
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the order of the batches and dropout. An int gives the

@@ -79,7 +79,7 @@ def resumed_fit(
             try:
                 stack.enter_context(locked(path))
             except OSError as error:
-                raise unwritable(path, 0, error) from error
+                raise unwritable(path, error) from error
         # Read again, since another fit may have written before the file was locked.
         yield EpochSaver(path, told, seed, saved=_checked(path, told, epochs))
 
@@ -158,7 +158,7 @@ class EpochSaver(Callback):
         try:
             write_checkpoint(self.path, content)
         except OSError as error:
-            raise unwritable(self.path, len(net.history), error) from error
+            raise unwritable(self.path, error, len(net.history)) from error
 
     def restore(self, net: WindowNet, saved: dict[str, Any]) -> None:
         """Put a net that is about to train where another one was after its last epoch."""
@@ -233,14 +233,15 @@ def plain_entries(state: Any) -> Any:
     return state
 
 
-def unwritable(path: Path, n_epochs: int, error: OSError) -> OSError:
+def unwritable(path: Path, error: OSError, n_epochs: int = 0) -> OSError:
     """The error of a file that can not be written, which says what is left."""
-    # As the kind of OSError that it is, such as PermissionError.
+    after = f" after {n_epochs} epochs" if n_epochs else ""
+    # OSError makes itself the kind that it is, such as PermissionError.
     return OSError(
         error.errno,
-        f"checkpoint={str(path)!r} can not be written after {n_epochs} epochs "
-        f"({error.strerror}). What was written before is whole. Make room, or a folder "
-        "that can be written to, and fit again: it goes on from there",
+        f"checkpoint={str(path)!r} can not be written{after} ({error.strerror}). What was "
+        "written before is whole. Make room, or a folder that can be written to, and fit "
+        "again: it goes on from there",
     )
 
 

@@ -491,7 +491,7 @@ def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatc
 def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr("sklstm._regressor.train", None)
     regressor = make_regressor(checkpoint=tmp_path / "nowhere" / "file")
-    with pytest.raises(FileNotFoundError, match="can not be written after 0 epochs"):
+    with pytest.raises(FileNotFoundError, match="can not be written"):
         regressor.fit(WINDOWS, TARGETS)
     with pytest.raises(IsADirectoryError, match="can not be read"):
         make_regressor(checkpoint=tmp_path).fit(WINDOWS, TARGETS)
@@ -500,7 +500,7 @@ def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypa
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder_is_an_error_before_training(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError, match="can not be written after 0 epochs"):
+    with pytest.raises(PermissionError, match="can not be written"):
         make_regressor(checkpoint=tmp_path / "file").fit(WINDOWS, TARGETS)
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,10 @@ def ending(regressor):
 
 def forked_fit(form, checkpoint, result):
     """The process id of a child that fits, and writes down what its fit ends in."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Newer Pythons warn of other threads, of which the child needs none.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child:
         return child
     status = 1
