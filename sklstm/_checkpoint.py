@@ -41,6 +41,7 @@ def write_checkpoint(path: Path, content: Any) -> None:
     digest = hashlib.sha256(document)
     for array in arrays:
         digest.update(_bytes_of(array))
+    path = Path(os.path.realpath(path))  # a link stays one
     beside = path.with_name(path.name + ".part")
     try:
         with open(beside, "wb") as file:
@@ -139,7 +140,7 @@ def locked(path: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    lock = path.with_name(path.name + ".lock")
+    lock = Path(f"{os.path.realpath(path)}.lock")
     descriptor = _locked_descriptor(lock, path)
     try:
         yield

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklstm._saved_state import damaged
 from sklstm._settings import Architecture
 
 
@@ -42,12 +43,17 @@ def to_columns(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A history by columns, in one table for each run of epochs with the same entries.
 
     A column is an array of the smallest type that holds it exactly, of length 1 where all
-    its values are the same, and a list where they are not numbers.
+    its values are the same, and a list where they are not numbers. The first one is of full
+    length in any case, so that no table tells more epochs than it holds.
     """
     tables = []
     for names, group in groupby(epochs, key=tuple):
         rows = list(group)
         columns = {name: _column([row[name] for row in rows]) for name in names}
+        for name in names[1:]:
+            column = columns[name]
+            if isinstance(column, np.ndarray) and (column == column[0]).all():
+                columns[name] = column[:1]
         tables.append({"n_epochs": len(rows), "columns": columns})
     return tables
 
@@ -57,6 +63,8 @@ def from_columns(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
     epochs = []
     for table in tables:
         n_epochs, columns = table["n_epochs"], {}
+        if n_epochs != len(next(iter(table["columns"].values()))):
+            raise damaged("history", f"a column is not of {n_epochs} epochs")
         for name, column in table["columns"].items():
             if isinstance(column, np.ndarray):
                 column = np.broadcast_to(column, n_epochs).tolist()
@@ -75,16 +83,12 @@ def _column(values: list[Any]) -> NDArray | list[Any]:
     if column.dtype.kind == "f":
         with np.errstate(over="ignore"):
             short = column.astype(np.float32)
-        column = short if np.array_equal(short, column, equal_nan=True) else column
-    elif column.dtype.kind == "i":
+        return short if np.array_equal(short, column, equal_nan=True) else column
+    if column.dtype.kind == "i":
         for dtype in (np.int8, np.int16, np.int32):
             if np.array_equal(column.astype(dtype), column):
-                return _shortest(column.astype(dtype))
-    return _shortest(column)
-
-
-def _shortest(column: NDArray) -> NDArray:
-    return column[:1] if (column == column[0]).all() else column
+                return column.astype(dtype)
+    return column
 
 
 def iter_weight_shapes(

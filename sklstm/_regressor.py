@@ -6,7 +6,7 @@ No loop over data and no tensor arithmetic stand here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
-from os import PathLike
+from os import PathLike, fsdecode
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -561,6 +561,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
+        if isinstance(self.checkpoint, PathLike):
+            # A PosixPath can not be loaded on Windows, and skops would have to trust it.
+            state["checkpoint"] = fsdecode(self.checkpoint)
         if "net_" in state:
             # Training goes on to the same bits where it was set up to go on.
             goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable

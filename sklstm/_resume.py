@@ -71,7 +71,7 @@ def resumed_fit(
             "checkpoint does not support warm_start=True, whose fits begin where the "
             "regressor stands. Save the regressor between them, or set warm_start=False."
         )
-    path = Path(os.fspath(regressor.checkpoint))
+    path = Path(os.fsdecode(regressor.checkpoint))
     told = identity(regressor, training, validation, seed)
     epochs = int(regressor.epochs)
     with ExitStack() as stack:

@@ -140,18 +140,28 @@ def restored_net(
         resolve_device(device)
     except ValueError:
         device = "cpu"
-    # Predicting takes none of them, and a new fit makes its own net.
-    kept = {name: value for name, value in skorch_params.items() if name[:9] == "optimizer"}
-    training = Training(
-        **{**state["training"], "skorch_params": kept if "optimizer" in state else {}}
-    )
     # What is not resumable goes on with chance of its own, not with that of seed 0.
     seed = int(sha256(state["module"])[:8], 16)
-    net = make_net(architecture, training, device=device, seed=seed)
-    net.is_resumable = state.get("optimizer_name") == type(net.optimizer_).__name__
-    if not net.is_resumable:
-        state = {name: value for name, value in state.items() if name != "optimizer"}
-    load_net_state(net, state)
+    # Predicting takes none of the others, and a new fit makes its own net.
+    kept = {name: value for name, value in skorch_params.items() if name[:9] == "optimizer"}
+    try:
+        net = make_net(
+            architecture,
+            Training(
+                **{
+                    **state["training"],
+                    "skorch_params": kept if "optimizer" in state else {},
+                }
+            ),
+            device=device,
+            seed=seed,
+        )
+        net.is_resumable = state.get("optimizer_name") == type(net.optimizer_).__name__
+        if not net.is_resumable:
+            state = {name: value for name, value in state.items() if name != "optimizer"}
+        load_net_state(net, state)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise damaged("network", f"{type(error).__name__} {error}") from error
     return net
 
 

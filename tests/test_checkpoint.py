@@ -125,6 +125,17 @@ def test_rest_of_a_killed_write_is_in_nobodys_way(path):
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_link_stays_one(path, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path.symlink_to(elsewhere / "fit")
+    write_checkpoint(path, 1)
+    with locked(path):
+        assert read_checkpoint(path) == 1
+    assert path.is_symlink()
+    assert os.listdir(elsewhere) == ["fit"]
+
+
 # The lock.
 
 

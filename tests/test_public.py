@@ -244,7 +244,7 @@ def test_every_example_has_a_test_of_its_own():
 MAY_IMPORT = {
     "_index": set(),
     "_module": set(),
-    "_persistence": {"_settings"},
+    "_persistence": {"_saved_state", "_settings"},
     "_saved_state": {"_version"},
     "_settings": set(),
     "_targets": set(),

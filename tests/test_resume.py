@@ -242,9 +242,11 @@ def test_fit_without_a_checkpoint_writes_nothing(tmp_path, monkeypatch):
 
 def test_resumed_regressor_is_saved_trained_on_and_cloned(path):
     make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
-    resumed = make_regressor(checkpoint=str(path)).fit(WINDOWS, TARGETS)
+    assert ending(make_regressor(checkpoint=str(path), epochs=2).fit(WINDOWS, TARGETS))
+    resumed = make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     loaded = pickle.loads(pickle.dumps(resumed))
     assert ending(loaded) == ending(resumed)
+    assert loaded.checkpoint == str(path)
     whole = make_regressor().fit(WINDOWS, TARGETS)
     for regressor in (resumed, whole):
         regressor.set_params(checkpoint=None).partial_fit(WINDOWS, TARGETS)

@@ -183,6 +183,7 @@ HISTORIES = {
     "none": [],
     "one epoch": [{"epoch": 1, "train_loss": 0.25}],
     "constant": [{"epoch": i, "learning_rate": 1e-3} for i in range(300)],
+    "all the same": [{"a": 0.5, "b": 1}, {"a": 0.5, "b": 1}],
     "mixed": [{"a": 1, "b": "text", "c": None, "d": [1, 2]}, {"a": 2.5, "b": 1}],
     "flags": [{"a": True}, {"a": False}, {"a": 1}],
     "entries that begin later": [{"a": 1}, {"a": 2, "b": 0.1}, {"a": 3, "b": 0.2}],
@@ -345,6 +346,10 @@ FAULTS = {
     "target shape": (lambda s: s.update(_target_shape_=(5,)), "damaged"),
     "window shape": (lambda s: s.update(window_shape_=(4, 9)), "damaged"),
     "no window shape": (lambda s: s.update(window_shape_=None), "damaged"),
+    "history": (lambda s: s["net_"]["history"][0].update(n_epochs=10**12), "history is"),
+    "no history": (lambda s: s["net_"].pop("history"), "history"),
+    "training": (lambda s: s["net_"]["training"].update(surprise=1), "surprise"),
+    "loss": (lambda s: s["net_"]["training"].update(loss="none"), "none"),
     "no module": (lambda s: s["net_"].pop("module"), "module"),
     "no architecture": (lambda s: s["net_"].pop("architecture"), "architecture"),
 }

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ FORMS = {
     "deep": {"num_layers": 2, "dropout": 0.3, "warm_start": True},
     "residual": {"residual": True},
     "generator": {"random_state": np.random.RandomState(0)},
+    "path": {"checkpoint": Path("fit.checkpoint")},
     "NumPy parameters": {"units": np.int64(3), "learning_rate": np.float32(0.01)},
     "early stopping": {"early_stopping": True, "n_iter_no_change": 1, "epochs": 5},
 }
@@ -70,7 +72,8 @@ def test_only_our_classes_are_to_be_trusted(fitted, name):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_regressor_needs_one_trusted_type(form):
+def test_every_form_of_regressor_needs_one_trusted_type(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     model = make_model().set_params(
         **{f"lstm__{name}": value for name, value in FORMS[form].items()}
     )
