@@ -92,11 +92,41 @@ class LSTMModule(nn.Module):
         """
         if windows.shape[1] == 0:
             return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
-        if self.linear is None:
-            return self.dense(self._last_hidden(windows))
+        read, last_step = self.read_windows(windows)
+        outputs = self.dense(self._last_hidden(read))
+        return outputs if self.linear is None else outputs + self.linear(last_step)
+
+    def read_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """What the LSTM reads of windows, and their standardized last steps (B, F).
+
+        Without `residual`, the windows as they are; the last step is not used then.
+        """
         last_step = windows[:, -1]
-        departure = self.dense(self._last_hidden(windows - last_step[:, None]))
-        return departure + self.linear((last_step - self.center) / self.scale)
+        if self.linear is None:
+            return windows, last_step
+        return windows - last_step[:, None], (last_step - self.center) / self.scale
+
+    def weights_of_layers(self) -> list[list[list[nn.Parameter]]]:
+        """Two weights and two biases of each direction of each layer, in torch's order."""
+        directions = self.lstm.all_weights
+        n_directions = 2 if self.lstm.bidirectional else 1
+        return [
+            directions[first : first + n_directions]
+            for first in range(0, len(directions), n_directions)
+        ]
+
+    def dropout_masks(self, windows: Tensor) -> list[Tensor]:
+        """A mask (B, seq_length, width) for the steps between each two layers, if any."""
+        if not self.training or self.lstm.dropout == 0:
+            return []
+        kept, shape = 1.0 - self.lstm.dropout, (*windows.shape[:2], self.dense.in_features)
+        return [
+            torch.empty(shape, dtype=windows.dtype, device=self.generator.device)
+            .bernoulli_(kept, generator=self.generator)
+            .div_(kept)
+            .to(windows)
+            for _ in range(self.lstm.num_layers - 1)
+        ]
 
     @torch.no_grad()
     def start_linear(
@@ -114,8 +144,9 @@ class LSTMModule(nn.Module):
         self.scale.copy_(scale)
 
     def _last_hidden(self, windows: Tensor) -> Tensor:
-        if self.training and self.lstm.dropout > 0:
-            return self._last_hidden_with_dropout(windows)
+        masks = self.dropout_masks(windows)
+        if masks:
+            return self._last_hidden_with_dropout(windows, masks)
         _, (last_hidden, _) = self.lstm(windows)
         return self._both_directions(last_hidden)
 
@@ -124,15 +155,14 @@ class LSTMModule(nn.Module):
         n_directions = 2 if self.lstm.bidirectional else 1
         return torch.cat(tuple(last_hidden[-n_directions:]), dim=-1)
 
-    def _last_hidden_with_dropout(self, windows: Tensor) -> Tensor:
+    def _last_hidden_with_dropout(self, windows: Tensor, masks: list[Tensor]) -> Tensor:
         """Layer by layer, since torch's dropout knows only the global generator."""
         lstm, steps = self.lstm, windows
         n_directions = 2 if lstm.bidirectional else 1
         state = windows.new_zeros(n_directions, len(windows), lstm.hidden_size)
-        for layer in range(lstm.num_layers):
+        for layer, directions in enumerate(self.weights_of_layers()):
             if layer > 0:
-                steps = steps * self._dropout_mask(steps)
-            directions = lstm.all_weights[layer * n_directions :][:n_directions]
+                steps = steps * masks[layer - 1]
             steps, last_hidden, _ = torch.lstm(
                 steps,
                 (state, state),
@@ -145,11 +175,6 @@ class LSTMModule(nn.Module):
                 batch_first=True,
             )
         return self._both_directions(last_hidden)
-
-    def _dropout_mask(self, steps: Tensor) -> Tensor:
-        kept = 1.0 - self.lstm.dropout
-        mask = torch.empty(steps.shape, dtype=steps.dtype, device=self.generator.device)
-        return mask.bernoulli_(kept, generator=self.generator).div_(kept).to(steps)
 
     @torch.no_grad()
     def _initialize_as_keras(self) -> None:
@@ -176,7 +201,7 @@ def layer_table(module: LSTMModule, seq_length: int) -> str:
     width = n_directions * lstm.hidden_size
     kind = "Bidirectional LSTM" if lstm.bidirectional else "LSTM"
     for layer in range(lstm.num_layers):
-        directions = lstm.all_weights[layer * n_directions :][:n_directions]
+        directions = module.weights_of_layers()[layer]
         count = sum(weight.numel() for weights in directions for weight in weights)
         is_last = layer == lstm.num_layers - 1
         shape = f"(None, {width})" if is_last else f"(None, {seq_length}, {width})"

@@ -1,7 +1,10 @@
 """The skorch net: its batches, training step, validation and seeds. skorch only here."""
 
 import copy
+import math
+import operator
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -13,14 +16,16 @@ from skorch.callbacks import (
     EarlyStopping,
     EpochTimer,
     GradientNormClipping,
-    PassthroughScoring,
     PrintLog,
 )
 from skorch.helper import predefined_split
+from skorch.utils import TeeGenerator
 from torch import Tensor, nn
 
 from sklstm._batches import Batch, Batches
+from sklstm._gradients import is_computed_by_layers, loss_and_gradients
 from sklstm._module import LSTMModule
+from sklstm._optimizer import FusedAdam
 from sklstm._settings import Architecture, Training
 from sklstm._threads import one_thread
 from sklstm._window_set import WindowSet
@@ -36,15 +41,8 @@ LOSSES = {
 LARGEST_WEIGHT = 1e15
 
 
-class FiniteLoss(Callback):
-    """Stop with an error where skorch would go on and predict NaN."""
-
-    def on_batch_end(
-        self, net: NeuralNet, training: bool = True, loss: Any = None, **kwargs: Any
-    ) -> None:
-        if not torch.isfinite(loss):
-            which = "training" if training else "validation"
-            raise diverged(net, f"The {which} loss became {loss.item()}")
+class FiniteWeights(Callback):
+    """End with an error where weights grew so large that predictions may not be finite."""
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         largest = max(float(w.detach().abs().max()) for w in net.module_.parameters())
@@ -63,13 +61,6 @@ def diverged(net: NeuralNet, found: str) -> ValueError:
         f"{found} in epoch {len(net.history)} with learning_rate={current_rate(net)}. "
         "Lower learning_rate, set max_grad_norm (for example 1.0), or scale X."
     )
-
-
-class MeanLoss(PassthroughScoring):
-    """The mean over an epoch in the float32 of its terms, which a saved history keeps."""
-
-    def get_avg_score(self, history: Any) -> float:
-        return float(np.float32(super().get_avg_score(history)))
 
 
 class KeepBestWeights(Callback):
@@ -119,6 +110,49 @@ class EpochTasks(Callback):
         net.stop_training |= self.tasks.end_epoch(net)
 
 
+class _Listeners(dict[str, list[Any]]):
+    """For each event, the callbacks that do something at it, looked up once a training."""
+
+    def __init__(self, callbacks: Iterable[Any]) -> None:
+        self.callbacks = list(callbacks)
+
+    def __missing__(self, event: str) -> list[Any]:
+        nothing = getattr(Callback, event)
+        self[event] = [
+            callback
+            for callback in self.callbacks
+            if getattr(getattr(callback, event), "__func__", None) is not nothing
+        ]
+        return self[event]
+
+
+class _MeanLoss:
+    """The mean over rows of the losses of batches, kept on their device for a while."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._n_rows: list[int] = []
+        self._sum, self._count = 0.0, 0
+
+    def add(self, loss: Tensor, n_rows: int) -> None:
+        self._losses.append(loss)
+        self._n_rows.append(n_rows)
+        if len(self._losses) == 256:
+            self._fetch()
+
+    def value(self) -> float:
+        self._fetch()
+        return self._sum / self._count
+
+    def _fetch(self) -> None:
+        """Wait for the device, once in many batches."""
+        if self._losses:
+            losses = torch.stack(self._losses).tolist()
+            self._sum += sum(map(operator.mul, losses, self._n_rows))
+            self._count += sum(self._n_rows)
+            self._losses, self._n_rows = [], []
+
+
 class WindowNet(NeuralNet):
     """A skorch net over windows; `generator` draws the order of the batches."""
 
@@ -138,52 +172,125 @@ class WindowNet(NeuralNet):
         self.stop_training = False
         self.starts_at_best = False
         self.is_resumable = True  # not where it was loaded without its optimizer
+        self._by_layers = False
+        self._weights: list[nn.Parameter] = []
+        self._listeners = _Listeners([])
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
-        return [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", MeanLoss(name="train_loss", on_train=True)),
-            ("valid_loss", MeanLoss(name="valid_loss")),
-            ("finite_loss", FiniteLoss()),
-            # skorch keeps silent without `verbose` only where it prints itself.
-            ("print_log", PrintLog(sink=print_plain if self.verbose else print)),
-        ]
+        callbacks = [("epoch_timer", EpochTimer()), ("finite_weights", FiniteWeights())]
+        if self.verbose:
+            callbacks.append(("print_log", PrintLog(sink=print_plain)))
+        return callbacks
 
     def get_iterator(self, dataset: WindowSet, training: bool = False) -> Batches:
         return Batches(
             dataset,
             batch_size=self.batch_size,
-            device=self.device,
+            device=torch.device(self.device),
             generator=self.generator if training else None,
         )
 
     def get_batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
-        errors = self.criterion_(y_pred, batch[1])  # (), or (B, n_outputs) to be weighted
+        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)
         if batch.weights is not None:
             errors = errors.mean(dim=1) * batch.weights
-        return errors.mean() if errors.ndim else errors
+        return errors.mean()
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        steps: list[dict[str, Tensor]] = []
+
+        def closure() -> Tensor:
+            steps.append(self.train_step_single(batch))
+            if self._listeners["on_grad_computed"]:
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                    batch=batch,
+                    training=True,
+                )
+            return steps[-1]["loss"]
+
+        self.optimizer_.step(closure)  # which may call it more than once
+        return steps[0]
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
-        self._set_training(True)
+        if not self.module_.training:
+            self._set_training(True)
+        if not self._by_layers:
+            return self._train_step_by_autograd(batch)
+        loss, y_pred, gradients = loss_and_gradients(
+            self.module_, batch[0], batch[1], batch.weights, self.training.loss
+        )
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            weight.grad = gradient if weight.requires_grad else None
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _train_step_by_autograd(self, batch: Batch) -> dict[str, Tensor]:
+        self.optimizer_.zero_grad()
         y_pred = self.module_(batch[0])
         loss = self.get_batch_loss(y_pred, batch)
         loss.backward()
-        return {"loss": loss, "y_pred": y_pred}
+        return {"loss": loss.detach(), "y_pred": y_pred}
 
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
-        self._set_training(False)
+        if self.module_.training:
+            self._set_training(False)
         y_pred = self.module_(batch[0])
         return {"loss": self.get_batch_loss(y_pred, batch), "y_pred": y_pred}
+
+    def run_single_epoch(
+        self,
+        iterator: Batches | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[[Batch], dict[str, Tensor]],
+        **fit_params: Any,
+    ) -> None:
+        if iterator is None:
+            return
+        self._by_layers = is_computed_by_layers(self.module_)
+        self._weights = list(self.module_.parameters())
+        mean, n_batches = _MeanLoss(), 0
+        begins, ends = self._listeners["on_batch_begin"], self._listeners["on_batch_end"]
+        # The history of batches, which takes memory, is for callbacks that someone added.
+        is_watched = bool(self.training.skorch_params.get("callbacks"))
+        for batch in iterator:
+            if is_watched or begins:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step, n_rows = step_fn(batch), len(batch[1])
+            mean.add(step["loss"], n_rows)
+            if is_watched:
+                self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+                self.history.record_batch(f"{prefix}_batch_size", n_rows)
+            if ends:
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+            n_batches += 1
+        self.history.record(f"{prefix}_batch_count", n_batches)
+        self._record_loss(prefix, mean.value())
+
+    def _record_loss(self, prefix: str, loss: float) -> None:
+        """Record the loss of an epoch; stop where skorch would go on and predict NaN."""
+        name = f"{prefix}_loss"
+        if not math.isfinite(loss):
+            which = "training" if prefix == "train" else "validation"
+            raise diverged(self, f"The {which} loss became {loss}")
+        best = (e[name] for e in reversed(self.history[:-1]) if e.get(f"{name}_best"))
+        # In the float32 of its terms, which is what a saved history keeps.
+        loss = float(np.float32(loss))
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", loss < next(best, math.inf))
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         # Before any scheduler among the callbacks changes it for the next epoch.
         self.history.record("learning_rate", current_rate(self))
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        if method_name == "on_train_begin":
+            self._listeners = _Listeners(callback for _, callback in self.callbacks_)
         getattr(self, method_name)(self, **cb_kwargs)
-        for _, callback in self.callbacks_:
+        for callback in self._listeners[method_name]:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
@@ -241,7 +348,6 @@ def make_net(
     device: str,
     seed: int = 0,
     validation: WindowSet | None = None,
-    weighted: bool = False,
     tasks: Any = None,
 ) -> WindowNet:
     """A net with Keras's initial weights, all of its chance drawn from `seed`."""
@@ -251,14 +357,14 @@ def make_net(
         architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
     )
     # Callbacks keep state, and parameters are not to change by a fit.
-    skorch_params = {"optimizer": torch.optim.Adam, **copy.deepcopy(training.skorch_params)}
+    skorch_params = {"optimizer": FusedAdam, **copy.deepcopy(training.skorch_params)}
     return WindowNet(
         module,
         generator=torch.Generator("cpu").manual_seed(int(order_seed)),
         architecture=architecture,
         training=training,
         criterion=LOSSES[training.loss],
-        criterion__reduction="none" if weighted else "mean",
+        criterion__reduction="none",
         lr=training.learning_rate,
         max_epochs=training.epochs,
         batch_size=training.batch_size,

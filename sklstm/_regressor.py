@@ -445,8 +445,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         windows, n_known = check_windows(self, X, reset=False)
-        outputs = predict(self.net_, windows, n_known).astype(np.float64)
-        predictions = outputs * self._target_scale_ + self._target_mean_
+        predictions = predict(self.net_, windows, n_known)
+        predictions *= self._target_scale_
+        predictions += self._target_mean_
         return predictions.reshape(len(windows), *self._target_shape_)
 
     def summary(
@@ -543,7 +544,6 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 device=self.device_,
                 seed=saver.seed,
                 validation=None if validation is None else scaled(validation, *scale),
-                weighted=training.weights is not None,
                 tasks=tasks,
             )
             if previous is not None:

@@ -32,7 +32,7 @@ from sklstm._checkpoint import (
     windows_sha256,
     write_checkpoint,
 )
-from sklstm._net import EpochTasks, FiniteLoss, KeepBestWeights, MeanLoss, WindowNet
+from sklstm._net import EpochTasks, FiniteWeights, KeepBestWeights, WindowNet
 from sklstm._persistence import to_arrays, to_tensors
 from sklstm._saved_state import SavedVersionWarning, versions
 from sklstm._training import load_net_state, net_state
@@ -48,11 +48,10 @@ KEPT_BY: dict[type[Callback], tuple[str, ...]] = {
     EpochScoring: ("best_score_",),
     EpochTasks: (),
     EpochTimer: (),
-    FiniteLoss: (),
+    FiniteWeights: (),
     GradientNormClipping: (),
     KeepBestWeights: ("best_loss_", "best_epoch_", "n_unimproved_", "best_weights_"),
     LRScheduler: ("batch_idx_", "lr_scheduler_"),
-    MeanLoss: ("best_score_",),
     PassthroughScoring: ("best_score_",),
     PrintLog: (),
 }

@@ -1,22 +1,38 @@
-"""How many threads torch computes with, while it computes for us."""
+"""How many threads torch computes with, while it computes for us.
+
+Sums that torch shares among threads have other bits on more of them, and on small networks
+its threads wait for each other longer than they compute; beside a busy process, many times
+longer. So torch computes with one thread, and what is large is cut into parts, by its shape
+alone, that several threads of our own take as they become free: as many as torch had
+before. A part has the bits of one thread, and parts are joined in order.
+"""
 
 import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _process = os.getpid()
 _lock = threading.Lock()
 _n_threads_inside = 0
 _n_before = 0
 _here = threading.local()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread: sums on more have other bits, and workers have fewer than others.
+    """One torch thread, and as many parts of `ordered_map` at a time as torch had threads.
 
     torch keeps a count for every thread that calls it, and one for threads to come. Fits
     side by side share the change: the first to come remembers the count before it, and each
@@ -33,11 +49,57 @@ def one_thread() -> Iterator[None]:
         _leave()
 
 
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """The results in the order of the items, of which several are computed at a time.
+
+    `function` runs in other threads, which have torch's modes (`no_grad`) of their own.
+    """
+    items = iter(items)
+    first_two = list(islice(items, 2))
+    is_inside = getattr(_here, "is_inside", False)
+    if len(first_two) < 2 or not is_inside or _n_before == 1:
+        yield from map(function, chain(first_two, items))
+        return
+    n_threads, pending = _n_before, deque[Future[Result]]()
+    pool = _threads(n_threads)
+    try:
+        for item in chain(first_two, items):
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * n_threads:  # results that wait to be joined take memory
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for result in pending:
+            result.cancel()
+
+
+def _threads(n_threads: int) -> ThreadPoolExecutor:
+    """Threads of one torch thread each, kept for the next call."""
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < n_threads:
+            _pool, _pool_size = ThreadPoolExecutor(n_threads, "sklstm"), n_threads
+            all_there = threading.Barrier(n_threads)
+
+            def start() -> None:
+                torch.set_num_threads(1)
+                all_there.wait()
+
+            # All at once: a count set later would be taken for that of threads to come.
+            for started in [_pool.submit(start) for _ in range(n_threads)]:
+                started.result()
+        return _pool
+
+
 def _survive_fork() -> None:
     """A forked child of a process with several torch threads hangs with more than one."""
-    global _process, _n_threads_inside
+    global _process, _n_threads_inside, _pool, _lock
     if os.getpid() != _process:
         _process, _n_threads_inside, _here.is_inside = os.getpid(), 0, False
+        _pool, _lock = None, threading.Lock()  # neither threads nor their locks came along
         torch.set_num_threads(1)
 
 

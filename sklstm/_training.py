@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from sklstm._batches import gather, iter_rows_of_one_length, pad
+from sklstm._batches import gather, iter_rows_of_one_length, pad, windows_on
 from sklstm._module import LSTMModule
 from sklstm._net import WindowNet, make_net
 from sklstm._persistence import (
@@ -25,10 +26,13 @@ from sklstm._settings import (
     check_same_architecture,
     check_same_optimizer,
 )
-from sklstm._targets import linear_forecast, mean_and_deviation, standardized
-from sklstm._threads import one_thread
+from sklstm._targets import linear_forecast, mean_and_deviation
+from sklstm._threads import one_thread, ordered_map
 from sklstm._validation import check_finite_outputs
 from sklstm._window_set import WindowSet
+
+# Calls of the module that a thread makes for one part, whose start costs less than a call.
+N_CALLS_AT_ONCE = 8
 
 
 def resolve_device(device: str) -> str:
@@ -56,12 +60,12 @@ def train(net: WindowNet, windows: WindowSet) -> None:
 
 def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
     """Let the linear map start at its least-squares fit to the training rows."""
-    rows = windows.rows
-    weights = None if windows.weights is None else windows.weights[rows]
-    last_steps = windows.windows[rows, -1].astype(np.float64)
+    weights = None if windows.weights is None else windows.used(windows.weights)
+    last_steps = windows.used(windows.windows[:, -1]).astype(np.float64)
     center, scale = mean_and_deviation(last_steps, weights)
-    columns = standardized(last_steps, center, scale)
-    slopes, intercept = linear_forecast(columns, windows.targets[rows], weights)
+    slopes, intercept = linear_forecast(
+        last_steps, center, scale, windows.used(windows.targets), weights
+    )
     scale = np.where(scale == 0, 1.0, scale)
     module.start_linear(*map(torch.from_numpy, (slopes, intercept, center, scale)))
 
@@ -213,15 +217,44 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     net.module_.eval()
 
 
-@torch.inference_mode()
-def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.intp]) -> NDArray:
-    """Outputs (n_samples, n_outputs), float32, each from the steps that its row knows."""
+def n_predicted_at_once(module: LSTMModule, *, is_complete: bool) -> int:
+    """Windows that are predicted together: always as many, padded where fewer are left.
+
+    With one shape for all that know equally many steps, a row's bits do not depend on which
+    rows share the call. More windows of few units hide the overhead of a call, fewer of
+    many stay in the caches. Few windows know some steps only, and seldom equally many.
+    """
+    if next(module.parameters()).device.type != "cpu":
+        return 1024
+    if not is_complete:
+        return 8
+    return 2 ** min(8, max(4, round(np.log2(4096 / module.lstm.hidden_size))))
+
+
+def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.integer]) -> NDArray:
+    """Outputs (n_samples, n_outputs), each from the steps that its row knows."""
     module, seq_length = net.module_, windows.shape[1]
-    outputs = np.empty((len(windows), module.dense.out_features), dtype=np.float32)
+    device = torch.device(net.device)
     module.eval()
+    source = windows_on(windows, device)
+
+    @torch.inference_mode()  # which other threads have of their own
+    def outputs_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Tensor]:
+        length = n_known[rows[0]]
+        n_rows = n_predicted_at_once(module, is_complete=length == seq_length)
+        parts = []
+        for start in range(0, len(rows), n_rows):
+            part = rows[start : start + n_rows]
+            known = gather(source, part, device)[:, seq_length - length :]
+            parts.append(module(pad(known, n_rows))[: len(part)])
+        return rows, torch.cat(parts).cpu()
+
+    outputs = np.empty((len(windows), module.dense.out_features))
+    most = N_CALLS_AT_ONCE * n_predicted_at_once(module, is_complete=True)
+    together = iter_rows_of_one_length(n_known, seq_length, most=most)
     with one_thread():
-        for rows in iter_rows_of_one_length(n_known):
-            known = gather(windows, rows, net.device)[:, seq_length - n_known[rows[0]] :]
-            outputs[rows] = module(pad(known))[: len(rows)].cpu().numpy()
+        parallel_map = ordered_map if device.type == "cpu" else map
+        for rows, values in parallel_map(outputs_of, together):
+            outputs[rows] = values.numpy()
     check_finite_outputs(outputs)
     return outputs

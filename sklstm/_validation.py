@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklstm._index import is_ordered_kind, table_index
-from sklstm._windows import n_known_steps, underlying_series
+from sklstm._windows import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
@@ -105,7 +105,7 @@ def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:
 
 def check_windows(
     estimator: BaseEstimator, X: Any, *, reset: bool
-) -> tuple[NDArray, NDArray[np.intp]]:
+) -> tuple[NDArray, NDArray[np.integer]]:
     """Windows of shape (n_samples, seq_length, n_features), and how much each knows.
 
     A table (n_samples, seq_length) is taken as univariate windows. Views stay views.
@@ -135,7 +135,7 @@ def check_windows(
     return windows, n_known
 
 
-def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.intp]) -> None:
+def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> None:
     """That NaN in a table stands for unknown steps, which overlapping rows show.
 
     A table may as well have missing values, and dropping its rows in silence would be
@@ -240,7 +240,7 @@ def _check_targets(y: Any, *, n_samples: int) -> NDArray:
             f"y holds {found} in row {row}; every row needs a finite target. Fill it in, "
             "or drop the row from X and y."
         )
-    return y.astype(np.float64)
+    return y.astype(np.float64, copy=False)
 
 
 def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
@@ -255,8 +255,8 @@ def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
 
 
 def check_training_rows(
-    n_known: NDArray[np.intp], weights: NDArray | None, *, seq_length: int
-) -> NDArray[np.intp]:
+    n_known: NDArray[np.integer], weights: NDArray | None, *, seq_length: int
+) -> NDArray[np.integer]:
     """The rows to learn from: windows that are complete and have a weight."""
     complete = n_known == seq_length
     if not complete.any():
@@ -266,6 +266,7 @@ def check_training_rows(
             "pass more rows."
         )
     rows = np.flatnonzero(complete if weights is None else complete & (weights > 0))
+    rows = rows.astype(row_dtype(len(n_known)), copy=False)
     if not rows.size:
         raise ValueError(
             "sample_weight is zero for every complete window, which leaves nothing to "
@@ -312,7 +313,7 @@ def check_both_given(X_val: Any, y_val: Any) -> None:
         raise ValueError(f"X_val and y_val come together, got only {given}.")
 
 
-def check_validation_rows(rows: NDArray[np.intp], validation_fraction: float) -> int:
+def check_validation_rows(rows: NDArray[np.integer], validation_fraction: float) -> int:
     """How many of the last rows to hold out, leaving some to train on."""
     n_held_out = int(np.ceil(validation_fraction * len(rows)))
     if n_held_out >= len(rows):

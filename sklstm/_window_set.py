@@ -29,11 +29,17 @@ class WindowSet(Dataset):
 
     windows: NDArray
     targets: NDArray
-    rows: NDArray[np.intp]
+    rows: NDArray[np.integer]
     weights: NDArray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def used(self, array: NDArray) -> NDArray:
+        """Those rows of an array that are used: a view where they follow each other."""
+        first, last = int(self.rows[0]), int(self.rows[-1])
+        is_run = last - first + 1 == len(self) and (self.rows[1:] > self.rows[:-1]).all()
+        return array[first : last + 1] if is_run else array[self.rows]
 
 
 def without_repeats(windows: WindowSet) -> WindowSet:
@@ -95,15 +101,17 @@ def target_scale(windows: WindowSet, *, normalize: bool) -> tuple[NDArray, NDArr
     if not normalize:
         n_outputs = windows.targets.shape[1]
         return np.zeros(n_outputs), np.ones(n_outputs)
-    weights = None if windows.weights is None else windows.weights[windows.rows]
-    return mean_and_deviation(windows.targets[windows.rows], weights)
+    weights = None if windows.weights is None else windows.used(windows.weights)
+    return mean_and_deviation(windows.used(windows.targets), weights)
 
 
 def scaled(windows: WindowSet, mean: NDArray, scale: NDArray) -> WindowSet:
     """Targets as the network learns them, and weights of mean 1."""
-    targets = standardized(windows.targets, mean, scale)
-    check_scaled_targets(targets[windows.rows])
+    used = windows.used(windows.targets)
+    extremes = np.stack([used.min(axis=0), used.max(axis=0)])
+    check_scaled_targets(standardized(extremes, mean, scale))
+    targets = standardized(windows.targets, mean, scale, np.float32)
     weights = windows.weights
     if weights is not None:
-        weights = weights / weights[windows.rows].mean()
+        weights = weights / windows.used(weights).mean()
     return replace(windows, targets=targets, weights=weights)

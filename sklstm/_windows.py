@@ -6,13 +6,26 @@ A *series* has shape ``(n_steps, n_features)``, *windows* have shape
 checks what a user passed, or keeps state.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
-# Windows looked at together where they are not views of one series; bounds the memory
-# of the look, not its result.
+# Windows looked at together where they are not views of one series, and rows of a series;
+# they bound the memory of the look, not its result.
 N_WINDOWS_AT_ONCE = 4096
+N_ROWS_AT_ONCE = 2**16
+
+
+def row_dtype(n_rows: int) -> np.dtype:
+    """An integer that numbers so many rows: of half a float64, wherever that is enough."""
+    return np.result_type(np.int32, np.min_scalar_type(-n_rows))
+
+
+def iter_parts(n_rows: int, n_at_once: int = N_ROWS_AT_ONCE) -> Iterator[slice]:
+    """All rows in order, so many at a time."""
+    return (slice(start, start + n_at_once) for start in range(0, n_rows, n_at_once))
 
 
 def history_reach(seq_length: int, horizon: int) -> int:
@@ -64,24 +77,25 @@ def underlying_series(windows: NDArray) -> NDArray | None:
     )
 
 
-def n_known_steps(windows: NDArray) -> NDArray[np.intp]:
+def n_known_steps(windows: NDArray) -> NDArray[np.integer]:
     """How many last steps of each window are known; the steps before those are NaN.
 
     A step is unknown where all its features are NaN. The count is -1 for a window that
     holds NaN elsewhere: in some features of a step only, or after a known step.
     """
     n_samples, seq_length, _ = windows.shape
+    counts = np.full(n_samples, seq_length, dtype=row_dtype(seq_length))
     series = underlying_series(windows)
     if series is not None:
         missing = np.isnan(series)
         unknown = missing.all(axis=1)
         n_unknown = int(unknown.argmin()) if not unknown.all() else len(unknown)
         if not missing[n_unknown:].any():
-            last_steps = np.arange(seq_length, n_samples + seq_length)
-            return np.clip(last_steps - n_unknown, 0, seq_length)
-    counts = np.empty(n_samples, dtype=np.intp)
-    for start in range(0, n_samples, N_WINDOWS_AT_ONCE):
-        part = slice(start, start + N_WINDOWS_AT_ONCE)
+            incomplete = counts[:n_unknown]
+            last_steps = np.arange(seq_length, len(incomplete) + seq_length)
+            incomplete[:] = np.clip(last_steps - n_unknown, 0, seq_length)
+            return counts
+    for part in iter_parts(n_samples, N_WINDOWS_AT_ONCE):
         counts[part] = _n_known_steps_of_each(windows[part])
     return counts
 
@@ -121,17 +135,44 @@ def n_distinct_first_rows(series: NDArray, tolerance: NDArray, *, most: int = 64
     would take long, the answer is all the rows of the series.
     """
     n_steps = len(series)
-    starts = np.arange(1, n_steps)
-    for n_same in range(most):
-        starts = starts[starts + n_same < n_steps]
-        starts = starts[is_close(series[starts + n_same], series[n_same], tolerance)]
+    starts = np.concatenate(
+        [
+            part.start + np.flatnonzero(is_close(series[part], series[0], tolerance))
+            for part in iter_parts(n_steps)
+        ]
+    ).astype(row_dtype(n_steps))[1:]
+    for n_same in range(1, most):
         if not starts.size:
-            return n_same + 1
+            return n_same
+        starts = _with_same_row(
+            series, starts[starts < n_steps - n_same], n_same, tolerance
+        )
+    if not starts.size:
+        return most
     longest = most
     for start in starts[:most]:
         if n_steps - start <= longest:
             return longest + 1
-        differs = ~is_close(series[start:], series[: n_steps - start], tolerance)
-        n_same = int(differs.argmax()) if differs.any() else n_steps - int(start)
-        longest = max(longest, n_same)
+        longest = max(longest, _n_same_rows(series, int(start), tolerance))
     return longest + 1 if len(starts) <= most else n_steps
+
+
+def _with_same_row(
+    series: NDArray, starts: NDArray, n_same: int, tolerance: NDArray
+) -> NDArray:
+    """Those of the starts whose next row is also that of the series' start."""
+    same = np.empty(len(starts), dtype=bool)
+    for part in iter_parts(len(starts)):
+        rows = series[starts[part] + n_same]
+        same[part] = is_close(rows, series[n_same], tolerance)
+    return starts[same]
+
+
+def _n_same_rows(series: NDArray, start: int, tolerance: NDArray) -> int:
+    """For how many rows the series goes on from a start as from its beginning."""
+    later = series[start:]
+    for part in iter_parts(len(later)):
+        differs = ~is_close(later[part], series[: len(later)][part], tolerance)
+        if differs.any():
+            return part.start + int(differs.argmax())
+    return len(later)

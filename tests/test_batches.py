@@ -10,7 +10,7 @@ from sklstm import _batches
 from sklstm._window_set import WindowSet
 
 CPU = torch.device("cpu")
-N_AT_ONCE = _batches.N_PREDICTED_AT_ONCE
+N_AT_ONCE = 64
 
 
 def numbered_batches(n_samples, rows, batch_size, seed=0):
@@ -81,7 +81,7 @@ def test_gather_leaves_the_array_alone():
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4 * N_AT_ONCE))
 def test_rows_predicted_together_know_equally_many_steps(n_known):
     n_known = np.array(n_known)
-    chunks = list(_batches.iter_rows_of_one_length(n_known))
+    chunks = list(_batches.iter_rows_of_one_length(n_known, 3, most=N_AT_ONCE))
     assert sorted(np.concatenate(chunks)) == list(range(len(n_known)))
     for rows in chunks:
         assert 0 < len(rows) <= N_AT_ONCE

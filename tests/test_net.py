@@ -10,16 +10,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
 from sklstm import LSTMRegressor, _training
-from sklstm._batches import N_PREDICTED_AT_ONCE
 from sklstm._net import Architecture, Training, make_net
 from sklstm._window_set import WindowSet
 
 
-def small_net(n_outputs=1, *, num_layers=1, dropout=0.0, **training):
+def small_net(n_outputs=1, *, units=5, num_layers=1, dropout=0.0, **training):
     architecture = Architecture(
         n_features=2,
         n_outputs=n_outputs,
-        units=5,
+        units=units,
         num_layers=num_layers,
         dropout=dropout,
         bidirectional=False,
@@ -51,20 +50,36 @@ def test_view_of_windows_is_never_copied_whole(dtype):
     assert peak_bytes(regressor.predict, windows) < in_float32 / 4
 
 
-@pytest.mark.parametrize(
-    "n_samples",
-    [1, N_PREDICTED_AT_ONCE - 1, N_PREDICTED_AT_ONCE, N_PREDICTED_AT_ONCE + 1, 150],
-)
-def test_chunks_of_any_length_predict_the_same_bits(n_samples):
-    net = small_net()
-    windows = np.random.default_rng(0).normal(size=(150, 4, 2))
-    known = np.arange(150) % 5  # every length from none to all four steps
+@pytest.mark.parametrize("units", [5, 33, 50, 64, 130])
+@pytest.mark.parametrize("beside", [-1, 0, 1])
+def test_chunks_of_any_length_predict_the_same_bits(units, beside):
+    net = small_net(units=units)
+    at_once = _training.n_predicted_at_once(net.module_, is_complete=True)
+    n_samples = at_once + beside
+    windows = np.random.default_rng(0).normal(size=(n_samples, 4, 2))
+    known = np.full(n_samples, 4)
+    known[1::7] = np.arange(len(known[1::7])) % 5  # every length from none to all steps
     alone = [
-        _training.predict(net, windows[i : i + 1], known[i : i + 1]) for i in range(150)
+        _training.predict(net, windows[i : i + 1], known[i : i + 1])
+        for i in range(n_samples)
     ]
-    together = _training.predict(net, windows[:n_samples], known[:n_samples])
-    assert together.dtype == np.float32
-    np.testing.assert_array_equal(together, np.concatenate(alone[:n_samples]))
+    together = _training.predict(net, windows, known)
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_parts_predicted_in_threads_have_the_same_bits(n_threads):
+    net = small_net(units=130)
+    windows = np.random.default_rng(0).normal(size=(2000, 4, 2))
+    known = np.full(2000, 4)
+    alone = _training.predict(net, windows, known)
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        np.testing.assert_array_equal(_training.predict(net, windows, known), alone)
+        assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_steps_before_the_known_ones_are_not_read():
