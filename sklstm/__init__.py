@@ -5,15 +5,16 @@ from sklstm._gate_display import GateDisplay
 from sklstm._history_display import HistoryDisplay
 from sklstm._inspection import cell_gradient, gates
 from sklstm._regressor import LSTMRegressor
+from sklstm._saved_state import SavedVersionWarning
 from sklstm._transformer import WindowTransformer, make_windows
-
-__version__ = "0.1.0.dev0"
+from sklstm._version import __version__
 
 __all__ = [
     "ForecastDisplay",
     "GateDisplay",
     "HistoryDisplay",
     "LSTMRegressor",
+    "SavedVersionWarning",
     "WindowTransformer",
     "__version__",
     "cell_gradient",

@@ -289,7 +289,7 @@ def cell_gradient(
 
 
 def parts_of_steps(
-    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.intp], **which: Any
+    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.integer], **which: Any
 ) -> Bunch:
     """All parts of one cell at every step, each (n_samples, seq_length, units)."""
     shape = (*windows.shape[:2], regressor.net_.architecture.units)
@@ -301,7 +301,7 @@ def parts_of_steps(
 
 
 def parts_of_windows(
-    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.intp], **which: Any
+    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.integer], **which: Any
 ) -> Bunch:
     """The same at the step of each window that is read last, (n_samples, units)."""
     shape = (len(windows), regressor.net_.architecture.units)
@@ -316,11 +316,11 @@ def parts_of_windows(
 def iter_states(
     regressor: LSTMRegressor,
     windows: NDArray,
-    n_known: NDArray[np.intp],
+    n_known: NDArray[np.integer],
     *,
     layer: int,
     direction: str,
-) -> Iterator[tuple[NDArray[np.intp], slice, States, Cell]]:
+) -> Iterator[tuple[NDArray[np.integer], slice, States, Cell]]:
     """Rows that know equally many steps, which steps, and all parts of the cell there."""
     module, architecture = regressor.net_.module_, regressor.net_.architecture
     weights = to_arrays(module.lstm.state_dict())
@@ -341,7 +341,7 @@ def iter_states(
             yield rows, known, states_of_layer(wide, layers, layer, cell), cell
 
 
-def _parts(rows: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
+def _parts(rows: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

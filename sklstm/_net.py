@@ -171,6 +171,7 @@ class WindowNet(NeuralNet):
         self.training = training
         self.stop_training = False
         self.starts_at_best = False
+        self.is_resumable = True  # not where it was loaded without its optimizer
         self._by_layers = False
         self._weights: list[nn.Parameter] = []
         self._listeners = _Listeners([])
@@ -276,6 +277,8 @@ class WindowNet(NeuralNet):
             which = "training" if prefix == "train" else "validation"
             raise diverged(self, f"The {which} loss became {loss}")
         best = (e[name] for e in reversed(self.history[:-1]) if e.get(f"{name}_best"))
+        # In the float32 of its terms, which is what a saved history keeps.
+        loss = float(np.float32(loss))
         self.history.record(name, loss)
         self.history.record(f"{name}_best", loss < next(best, math.inf))
 

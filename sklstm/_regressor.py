@@ -6,6 +6,7 @@ No loop over data and no tensor arithmetic stand here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
+from os import PathLike, fsdecode
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,10 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._callbacks import FitTasks
 from sklstm._module import layer_table
 from sklstm._net import LOSSES, WindowNet, make_net
+from sklstm._resume import resumed_fit
+from sklstm._saved_state import check_seal, sealed
 from sklstm._settings import Architecture, Training, draw_seed
 from sklstm._threads import one_thread
 from sklstm._training import (
     best_epoch,
+    check_fitted_shapes,
     net_state,
     predict,
     resolve_device,
@@ -136,6 +140,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Whether `fit` goes on from the earlier weights, optimizer and scale of the targets,
         for `epochs` more, instead of starting anew.
 
+    checkpoint : str or path-like, default=None
+        File that `fit` writes after each epoch and goes on from where it was killed: with
+        the same data and parameters, to the same bits as without the interruption. With
+        others it is refused. Each epoch then takes as much longer as it takes to write
+        three to four times the weights to the disk. None writes nothing.
+
     random_state : int, RandomState instance or None, default=None
         Seeds the initial weights, the order of the batches and dropout. An int gives the
         same bits again in every fit; None draws anew. Global generators of NumPy and torch
@@ -248,6 +258,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, PathLike, None],
         "random_state": ["random_state"],
         "device": [str],
         "verbose": ["verbose"],
@@ -273,6 +284,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         verbose: int = 0,
@@ -294,6 +306,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -342,7 +355,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ValueError
             If no window is complete, `X` holds NaN elsewhere than in the first steps of a
             window, `X` or `y` holds inf, `y` holds NaN or is of another length, the loss
-            leaves the finite numbers, or a parameter can not be used as it is.
+            leaves the finite numbers, or a parameter can not be used as it is. Also if
+            `checkpoint` is of another fit, in use by one, or damaged.
+
+        OSError
+            If `checkpoint` can not be read or written.
         """
         previous = getattr(self, "net_", None) if self.warm_start else None
         with _all_or_nothing(self):
@@ -366,7 +383,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Train for one epoch more, on these windows.
 
         The first call starts a network; later ones go on with its weights, its optimizer
-        and its scale of the targets.
+        and its scale of the targets. What was saved after a plain `fit` is without its
+        optimizer, and goes on with a new one.
 
         Parameters
         ----------
@@ -388,10 +406,15 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             As in `fit`; also if `X` or `y` has another shape than in the first call, or
-            with ``early_stopping=True``.
+            with ``early_stopping=True`` or `checkpoint`.
         """
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if self.checkpoint is not None:
+            raise ValueError(
+                "partial_fit does not support checkpoint. Set it to None, and save the "
+                "regressor between the calls."
+            )
         previous = getattr(self, "net_", None)
         with _all_or_nothing(self):
             training = self._check_windows(X, y, sample_weight, previous=previous)
@@ -513,19 +536,22 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             self, n_features=self.window_shape_[1], n_outputs=self.n_outputs_
         )
         self.device_ = resolve_device(self.device)
-        with one_thread():
+        seed = draw_seed(self.random_state) if previous is None else 0
+        with one_thread(), resumed_fit(self, training, validation, seed=seed) as saver:
             net = make_net(
                 architecture,
                 Training.of(self, epochs=epochs),
                 device=self.device_,
-                seed=draw_seed(self.random_state) if previous is None else 0,
+                seed=saver.seed,
                 validation=None if validation is None else scaled(validation, *scale),
                 tasks=tasks,
             )
             if previous is not None:
                 resume(net, previous)
+            saver.join(net)
             train(net, scaled(training, *scale))
         self.net_ = net
+        self._by_epoch_ = tasks is None
         self.history_ = training_history(net)
         self.n_iter_ = len(self.history_)
         if self.early_stopping:
@@ -534,16 +560,25 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             del self.best_epoch_
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
+        if isinstance(self.checkpoint, PathLike):
+            # A PosixPath can not be loaded on Windows, and skops would have to trust it.
+            state["checkpoint"] = fsdecode(self.checkpoint)
         if "net_" in state:
-            state = {**state, "net_": net_state(state["net_"])}
-        return state
+            # Training goes on to the same bits where it was set up to go on.
+            goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable
+            state["net_"] = net_state(self.net_, resumable=goes_on)
+            del state["history_"]
+        return sealed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = check_seal(state, type(self))
         super().__setstate__(state)
         if "net_" in state:
+            check_fitted_shapes(self, state["net_"])
             self.net_ = restored_net(state["net_"], self.device_, self.skorch_params or {})
             self.device_ = str(self.net_.device)
+            self.history_ = training_history(self.net_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

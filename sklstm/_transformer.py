@@ -14,7 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklstm._index import first_labels, last_labels, relation
+from sklstm._saved_state import check_seal, damaged, sealed
 from sklstm._validation import (
+    check_context,
     check_enough_rows,
     check_index,
     check_series,
@@ -334,6 +336,18 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             series, past, seq_length=int(self.seq_length), horizon=int(self.horizon)
         )
         return flat_windows(windows) if self.flatten else windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return sealed(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = check_seal(state, type(self), packages=["sklstm", "scikit-learn"])
+        super().__setstate__(state)
+        if "context_" in state:
+            try:
+                check_context(self.context_, self._first_rows, self._range)
+            except (AttributeError, ValueError) as error:
+                raise damaged(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

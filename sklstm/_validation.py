@@ -84,6 +84,15 @@ def check_index(X: Any) -> pd.Index | None:
     return index
 
 
+def check_context(*rows: NDArray) -> None:
+    """That what a transformer remembers of its series is finite and of one width."""
+    shapes = [np.shape(array) for array in rows]
+    if {len(shape) for shape in shapes} != {2} or len({shape[1] for shape in shapes}) > 1:
+        raise ValueError(f"the rows of its series are of the shapes {shapes}")
+    if not all(np.isfinite(array).all() for array in rows):
+        raise ValueError("the rows of its series are not finite")
+
+
 def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:
     """That a series of `n_samples` rows makes a complete window and its target."""
     if n_samples < seq_length + horizon:

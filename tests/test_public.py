@@ -104,6 +104,7 @@ def test_public_names_are_those_of_the_design():
         "GateDisplay",
         "HistoryDisplay",
         "LSTMRegressor",
+        "SavedVersionWarning",
         "WindowTransformer",
         "__version__",
         "cell_gradient",
@@ -121,8 +122,9 @@ def test_version_is_valid():
     assert str(Version(sklstm.__version__)) == sklstm.__version__
 
 
-def test_importing_the_package_imports_nothing_of_the_examples(tmp_path):
-    code = "import sys, sklstm; print({'matplotlib', 'statsmodels'} & set(sys.modules))"
+def test_importing_the_package_imports_nothing_of_the_extras(tmp_path):
+    extras = {"matplotlib", "skops", "statsmodels"}
+    code = f"import sys, sklstm; print({extras} & set(sys.modules))"
     assert run_python("-c", code, cwd=tmp_path) == "set()\n"
 
 
@@ -317,7 +319,8 @@ MAY_IMPORT = {
     "_gates": set(),
     "_index": set(),
     "_module": set(),
-    "_persistence": set(),
+    "_persistence": {"_saved_state", "_settings"},
+    "_saved_state": {"_version"},
     "_settings": set(),
     "_optimizer": set(),
     "_targets": {"_windows"},
@@ -326,6 +329,15 @@ MAY_IMPORT = {
     "_window_set": {"_targets", "_validation"},
     "_batches": {"_window_set", "_windows"},
     "_callbacks": set(),
+    "_checkpoint": {"_windows"},
+    "_resume": {
+        "_checkpoint",
+        "_net",
+        "_persistence",
+        "_saved_state",
+        "_training",
+        "_window_set",
+    },
     "_gradients": {"_module", "_threads"},
     "_net": {
         "_batches",
@@ -342,17 +354,21 @@ MAY_IMPORT = {
         "_module",
         "_net",
         "_persistence",
+        "_saved_state",
         "_settings",
         "_targets",
         "_threads",
         "_validation",
         "_window_set",
     },
-    "_transformer": {"_index", "_validation", "_windows"},
+    "_transformer": {"_index", "_saved_state", "_validation", "_windows"},
+    "_version": set(),
     "_regressor": {
         "_callbacks",
         "_module",
         "_net",
+        "_resume",
+        "_saved_state",
         "_settings",
         "_threads",
         "_training",
@@ -378,12 +394,14 @@ MAY_IMPORT = {
         "_history_display",
         "_inspection",
         "_regressor",
+        "_saved_state",
         "_transformer",
+        "_version",
     },
 }
 # Which files may import what only some should know.
 ONLY_IN = {
-    "skorch": {"_net"},
+    "skorch": {"_net", "_resume"},
     "torch": {
         "_batches",
         "_gradients",
@@ -396,6 +414,7 @@ ONLY_IN = {
         "_window_set",
     },
     "matplotlib": {"_drawing"},
+    "skops": set(),
 }
 
 SOURCES = {path.stem: path for path in sorted((ROOT / "sklstm").glob("*.py"))}

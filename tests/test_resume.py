@@ -1,0 +1,553 @@
+"""Fits that were interrupted go on to the same bits; other fits do not go on at all."""
+
+import copy
+import os
+import pickle
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    Freezer,
+    LRScheduler,
+)
+
+from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
+from sklstm import _resume as resume
+from sklstm._checkpoint import locked, read_checkpoint, write_checkpoint
+from sklstm._saved_state import sha256
+from tests.hard.kill_fits import FORMS as KILLED_FORMS
+from tests.hard.kill_fits import ending as killed_ending
+from tests.hard.kill_fits import fit as killed_fit
+from tests.hard.kill_fits import kill_until_through
+
+RNG = np.random.default_rng(0)
+WINDOWS = RNG.normal(size=(24, 4, 2))
+TARGETS = RNG.normal(size=24)
+WEIGHTS = RNG.uniform(0.1, 3, size=24)
+EPOCHS = 6
+
+
+class Interrupting(Callback):
+    """Ctrl-C in the epoch that the class names; it keeps nothing."""
+
+    in_epoch = None
+
+    def on_batch_end(self, net, training=True, **kwargs):
+        if len(net.history) == type(self).in_epoch:
+            raise KeyboardInterrupt
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        assert state == {}
+
+
+@pytest.fixture
+def interrupting(monkeypatch):
+    """Sets the epoch in which fits are interrupted."""
+    return lambda epoch: monkeypatch.setattr(Interrupting, "in_epoch", epoch)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "fit.checkpoint"
+
+
+SCHEDULES = {
+    "StepLR": ("StepLR", {"step_size": 2, "gamma": 0.5}),
+    "MultiStepLR": ("MultiStepLR", {"milestones": [1, 4], "gamma": 0.5}),
+    "CosineAnnealingLR": ("CosineAnnealingLR", {"T_max": 4}),
+    "ReduceLROnPlateau": (
+        "ReduceLROnPlateau",
+        {"monitor": "train_loss", "patience": 0, "threshold": 0.5},
+    ),
+    "CyclicLR": (
+        "CyclicLR",
+        {"base_lr": 0.01, "max_lr": 0.05, "step_size_up": 5, "step_every": "batch"},
+    ),
+    "OneCycleLR": (
+        torch.optim.lr_scheduler.OneCycleLR,
+        {"max_lr": 0.05, "total_steps": 60, "step_every": "batch"},
+    ),
+    "WarmRestartLR": ("WarmRestartLR", {"base_period": 2}),
+}
+FORMS = {
+    "plain": {},
+    "dropout": {"num_layers": 2, "dropout": 0.5},
+    "bidirectional": {"bidirectional": True},
+    "residual": {"residual": True},
+    "one batch": {"batch_size": 100},
+    "huber": {"loss": "huber", "max_grad_norm": 0.1, "normalize_y": False},
+    "early stopping": {"early_stopping": True, "validation_fraction": 0.4, "tol": 0.0},
+    "stopped early": {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.5},
+    "momentum": {
+        "skorch_params": {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}
+    },
+    "amsgrad": {"skorch_params": {"optimizer__amsgrad": True}},
+    "no seed": {"random_state": None},
+    "scored": {"skorch_params": {"callbacks": [EpochScoring("r2", on_train=True)]}},
+    "stopped by skorch": {
+        "skorch_params": {
+            "callbacks": [
+                EarlyStopping("train_loss", 2, 0.5, load_best=True, sink=lambda _: 0)
+            ]
+        }
+    },
+    **{
+        name: {"skorch_params": {"callbacks": [LRScheduler(policy, **params)]}}
+        for name, (policy, params) in SCHEDULES.items()
+    },
+}
+
+
+def make_regressor(**params):
+    defaults = {"units": 3, "learning_rate": 0.02, "random_state": 0, "device": "cpu"}
+    return LSTMRegressor(**{"epochs": EPOCHS} | defaults | params)
+
+
+def interruptible(**params):
+    """The same, with a callback that may interrupt it."""
+    skorch_params = dict(params.pop("skorch_params", {}))
+    callbacks = [*skorch_params.pop("callbacks", []), Interrupting()]
+    return make_regressor(**params, skorch_params={**skorch_params, "callbacks": callbacks})
+
+
+def ending(regressor):
+    """All that a fit ends in, but for the time it took."""
+    weights = regressor.net_.module_.state_dict().items()
+    return (
+        {name: weight.numpy().tobytes() for name, weight in weights},
+        [{**epoch, "duration": 0} for epoch in regressor.history_],
+        regressor.predict(WINDOWS).tobytes(),
+        getattr(regressor, "best_epoch_", None),
+    )
+
+
+def state_after(regressor):
+    """What further training would draw on."""
+    net = regressor.net_
+    optimizer = sha256(resume.to_arrays(net.optimizer_.state_dict()["state"]))
+    generators = [net.generator.get_state(), net.module_.generator.get_state()]
+    return optimizer, [generator.numpy().tobytes() for generator in generators]
+
+
+# Going on.
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["equal", "weighted"])
+@pytest.mark.parametrize("form", FORMS)
+def test_interrupted_fit_ends_in_the_bits_of_one_that_was_not(
+    form, weights, path, interrupting
+):
+    for epoch in (1, 2, 3):
+        interrupting(epoch)
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS, weights)
+        assert read_checkpoint(path)["n_epochs"] == epoch - 1
+    interrupting(None)
+    resumed = interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS, weights)
+    if form == "no seed":
+        reference = fit_with_seed(read_checkpoint(path)["seed"], FORMS[form], weights)
+    else:
+        reference = interruptible(**FORMS[form]).fit(WINDOWS, TARGETS, weights)
+    assert ending(resumed) == ending(reference)
+    assert state_after(resumed) == state_after(reference)
+    assert resumed.net_.max_epochs == reference.net_.max_epochs
+
+
+def fit_with_seed(seed, params, weights):
+    """A fit whose drawn seed is known."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklstm._regressor.draw_seed", lambda random_state: seed)
+        return interruptible(**params).fit(WINDOWS, TARGETS, weights)
+
+
+def test_what_callbacks_keep_matters_to_the_end(path, interrupting, monkeypatch):
+    # That the test above can fail: without it, the same epochs end elsewhere.
+    monkeypatch.setattr(resume, "give_back", lambda callback, kept: None)
+    for form in ("stopped early", "ReduceLROnPlateau", "OneCycleLR"):
+        path.unlink(missing_ok=True)
+        interrupting(2)
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
+        interrupting(None)
+        resumed = interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
+        whole = interruptible(**FORMS[form]).fit(WINDOWS, TARGETS)
+        assert ending(resumed) != ending(whole), form
+
+
+@pytest.mark.parametrize("form", ["plain", "early stopping", "stopped early", "StepLR"])
+def test_validation_data_goes_on_too(form, path, interrupting):
+    validation = {"X_val": WINDOWS[:9], "y_val": TARGETS[:9]}
+    interrupting(3)
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS, **validation)
+    interrupting(None)
+    resumed = interruptible(**FORMS[form], checkpoint=path)
+    resumed.fit(WINDOWS, TARGETS, **validation)
+    whole = interruptible(**FORMS[form]).fit(WINDOWS, TARGETS, **validation)
+    assert ending(resumed) == ending(whole)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_finished_fit_is_given_at_once(form, path, monkeypatch):
+    first = make_regressor(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
+    written = path.read_bytes()
+    monkeypatch.setattr(resume, "write_checkpoint", None)  # nothing is written
+    monkeypatch.setattr(resume, "locked", None)  # nor locked: the folder may be read-only
+    again = make_regressor(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
+    assert ending(again) == ending(first)
+    assert again.history_ == first.history_
+    assert path.read_bytes() == written
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("form", sorted(FORMS.keys() - {"no seed"}))
+def test_more_epochs_go_on_as_in_one_longer_fit(form, path):
+    make_regressor(**FORMS[form], checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    longer = make_regressor(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
+    assert ending(longer) == ending(make_regressor(**FORMS[form]).fit(WINDOWS, TARGETS))
+
+
+def test_fewer_epochs_than_were_trained_are_refused(path):
+    make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    with pytest.raises(ValueError, match="6 epochs into its fit, more than epochs=2"):
+        make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+
+
+def test_fit_with_a_checkpoint_is_the_fit_without(path):
+    with_file = make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    without = make_regressor().fit(WINDOWS, TARGETS)
+    assert ending(with_file) == ending(without)
+    assert state_after(with_file) == state_after(without)
+
+
+def test_fit_without_a_checkpoint_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resume, "write_checkpoint", None)
+    make_regressor().fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
+    assert os.listdir(tmp_path) == []
+
+
+def test_resumed_regressor_is_saved_trained_on_and_cloned(path):
+    make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    assert ending(make_regressor(checkpoint=str(path), epochs=2).fit(WINDOWS, TARGETS))
+    resumed = make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    loaded = pickle.loads(pickle.dumps(resumed))
+    assert ending(loaded) == ending(resumed)
+    assert loaded.checkpoint == str(path)
+    whole = make_regressor().fit(WINDOWS, TARGETS)
+    for regressor in (resumed, whole):
+        regressor.set_params(checkpoint=None).partial_fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(whole)
+    assert clone(resumed).set_params(checkpoint=path).checkpoint == path
+
+
+def test_copies_of_the_windows_go_on_as_well(path):
+    # As a process of joblib gets them.
+    series = RNG.normal(size=(30, 2))
+    windows = WindowTransformer(seq_length=4).fit_transform(series)
+    make_regressor(checkpoint=path, epochs=2).fit(windows, series[:, 0])
+    resumed = make_regressor(checkpoint=path).fit(np.array(windows), series[:, 0])
+    assert ending(resumed) == ending(make_regressor().fit(windows, series[:, 0]))
+
+
+def test_random_state_object_in_the_same_state_goes_on(path):
+    def seeded(seed, **params):
+        return make_regressor(random_state=np.random.RandomState(seed), **params)
+
+    seeded(3, checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    resumed = seeded(3, checkpoint=path).fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(seeded(3).fit(WINDOWS, TARGETS))
+    with pytest.raises(ValueError, match="random_state='a RandomState that draws"):
+        seeded(4, checkpoint=path).fit(WINDOWS, TARGETS)
+
+
+def test_callbacks_of_scikit_learn_are_told_of_the_epochs_that_are_left(path):
+    from sklearn.callback import ScoringMonitor
+
+    make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    monitor = ScoringMonitor(scoring="r2")
+    resumed = make_regressor(checkpoint=path).set_callbacks(monitor).fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(make_regressor().fit(WINDOWS, TARGETS))
+
+
+# Other fits.
+
+
+OTHER_PARAMETERS = {
+    "units": 4,
+    "num_layers": 2,
+    "dropout": 0.1,
+    "bidirectional": True,
+    "residual": True,
+    "loss": "huber",
+    "batch_size": 5,
+    "learning_rate": 0.03,
+    "max_grad_norm": 1.0,
+    "normalize_y": False,
+    "early_stopping": True,
+    "validation_fraction": 0.2,
+    "n_iter_no_change": 3,
+    "tol": 0.1,
+    "random_state": 1,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PARAMETERS)
+def test_other_parameters_are_refused_by_name_and_the_file_stays(name, path):
+    first = make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    written, there = path.read_bytes(), first.get_params()[name]
+    other = make_regressor(checkpoint=path, **{name: OTHER_PARAMETERS[name]})
+    message = f"of another fit: {name}={there!r} there and {OTHER_PARAMETERS[name]!r} here"
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        other.fit(WINDOWS, TARGETS)
+    assert path.read_bytes() == written
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_every_parameter_decides_or_is_known_not_to():
+    free = {"checkpoint", "device", "epochs", "verbose", "warm_start", "skorch_params"}
+    assert set(OTHER_PARAMETERS) | free == set(LSTMRegressor().get_params())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "name"),
+    [
+        ({}, {"optimizer": torch.optim.SGD}, "optimizer"),
+        ({"optimizer": torch.optim.SGD}, {"optimizer": torch.optim.Adam}, "optimizer"),
+        ({"optimizer__eps": 1e-8}, {"optimizer__eps": 1e-7}, "optimizer__eps"),
+        (FORMS["StepLR"]["skorch_params"], {}, "callbacks"),
+        (
+            {"callbacks": [LRScheduler("StepLR", step_size=2)]},
+            {"callbacks": [LRScheduler("StepLR", step_size=3)]},
+            "callbacks",
+        ),
+    ],
+)
+def test_other_skorch_params_are_refused_by_name(before, now, name, path):
+    make_regressor(checkpoint=path, skorch_params=before).fit(WINDOWS, TARGETS)
+    with pytest.raises(ValueError, match=rf"of another fit: skorch_params\['{name}'\]="):
+        make_regressor(checkpoint=path, skorch_params=now).fit(WINDOWS, TARGETS)
+
+
+def changed(array):
+    array = array.copy()
+    array.flat[-1] += 1e-9
+    return array
+
+
+ALL_DATA = {
+    "X": WINDOWS,
+    "y": TARGETS,
+    "sample_weight": WEIGHTS,
+    "X_val": WINDOWS[:9],
+    "y_val": TARGETS[:9],
+}
+
+
+@pytest.mark.parametrize("name", ALL_DATA)
+def test_other_data_is_refused_by_name(name, path):
+    make_regressor(checkpoint=path).fit(**ALL_DATA)
+    make_regressor(checkpoint=path).fit(**copy.deepcopy(ALL_DATA))
+    with pytest.raises(ValueError, match=f"of another fit: another {name}. Fit as there"):
+        make_regressor(checkpoint=path).fit(**{**ALL_DATA, name: changed(ALL_DATA[name])})
+
+
+def test_data_that_is_left_out_is_refused_by_name(path):
+    make_regressor(checkpoint=path).fit(**ALL_DATA)
+    with pytest.raises(
+        ValueError, match="another sample_weight; another X_val; another y_v"
+    ):
+        make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+
+
+def test_all_differences_are_named_at_once(path):
+    make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    message = r"tol=0\.0001 there and 0\.1 here; units=3 there and 4 here; another y\. "
+    with pytest.raises(ValueError, match=message):
+        make_regressor(checkpoint=path, units=4, tol=0.1).fit(WINDOWS, changed(TARGETS))
+
+
+@pytest.mark.parametrize("callback", [Freezer("lstm*"), Checkpoint()], ids=["freeze", "ck"])
+def test_callbacks_whose_state_is_not_known_are_refused_by_name(callback, path):
+    params = {"callbacks": [callback]}
+    with pytest.raises(ValueError, match=f"the callback {type(callback).__name__} keeps"):
+        make_regressor(checkpoint=path, skorch_params=params).fit(WINDOWS, TARGETS)
+    assert os.listdir(path.parent) == []
+
+
+class Counting(Callback):
+    """Counts epochs, and tells the file so."""
+
+    def __init__(self):
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+        net.history.record("counted", self.n_epochs)
+
+    def state_dict(self):
+        return {"n_epochs": self.n_epochs}
+
+    def load_state_dict(self, state):
+        self.n_epochs = state["n_epochs"]
+
+
+def test_callbacks_may_tell_their_state_themselves(path):
+    for epochs in (2, EPOCHS):
+        params = {"callbacks": [Counting()]}
+        regressor = make_regressor(checkpoint=path, skorch_params=params, epochs=epochs)
+        regressor.fit(WINDOWS, TARGETS)
+    assert [e["counted"] for e in regressor.history_] == list(range(1, EPOCHS + 1))
+
+
+def test_warm_start_and_partial_fit_are_refused(path):
+    with pytest.raises(ValueError, match="checkpoint does not support warm_start=True"):
+        make_regressor(checkpoint=path, warm_start=True).fit(WINDOWS, TARGETS)
+    with pytest.raises(ValueError, match="partial_fit does not support checkpoint"):
+        make_regressor(checkpoint=path).partial_fit(WINDOWS, TARGETS)
+    assert os.listdir(path.parent) == []
+
+
+@pytest.mark.parametrize("checkpoint", [3, b"file", True, ["file"]])
+def test_what_is_no_path_is_refused(checkpoint):
+    with pytest.raises(ValueError, match="The 'checkpoint' parameter of LSTMRegressor"):
+        make_regressor(checkpoint=checkpoint).fit(WINDOWS, TARGETS)
+
+
+# Several fits and one file.
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_search_over_one_file_fails_rather_than_mixes_its_fits(n_jobs, path):
+    model = make_pipeline(WindowTransformer(4), make_regressor(checkpoint=path))
+    series = RNG.normal(size=(60, 1))
+    search = GridSearchCV(
+        model, {"lstmregressor__units": [2, 3]}, cv=TimeSeriesSplit(3), n_jobs=n_jobs
+    )
+    with pytest.raises(ValueError, match=r"another fit: .* leave checkpoint=None"):
+        search.fit(series, series[:, 0])
+    assert read_checkpoint(path)["n_epochs"] == EPOCHS
+
+
+def test_fits_at_once_over_one_file_are_kept_apart(path):
+    with locked(path), pytest.raises(ValueError, match="is in use by another fit"):
+        make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    failures, regressors = [], [make_regressor(checkpoint=path) for _ in range(4)]
+
+    def fit(regressor):
+        try:
+            regressor.fit(WINDOWS, TARGETS)
+        except ValueError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=fit, args=(regressor,)) for regressor in regressors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) < len(regressors)
+    assert all("in use by another fit" in failure for failure in failures)
+    whole = ending(make_regressor().fit(WINDOWS, TARGETS))
+    for regressor in regressors:
+        assert not hasattr(regressor, "net_") or ending(regressor) == whole
+    assert os.listdir(path.parent) == [path.name]
+
+
+# Files that can not be written, or read.
+
+
+def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatch):
+    regressor = make_regressor().fit(WINDOWS, TARGETS)
+    before = ending(regressor)
+    regressor.set_params(checkpoint=path)
+
+    def fail_in_epoch_3(path, content):
+        if content["n_epochs"] == 3:
+            raise OSError(28, "No space left on device")
+        write_checkpoint(path, content)
+
+    monkeypatch.setattr(resume, "write_checkpoint", fail_in_epoch_3)
+    with pytest.raises(OSError, match=r"after 3 epochs \(No space left on device\)"):
+        regressor.fit(WINDOWS, TARGETS)
+    assert ending(regressor) == before
+    assert read_checkpoint(path)["n_epochs"] == 2
+    monkeypatch.undo()
+    assert ending(regressor.fit(WINDOWS, TARGETS)) == before
+
+
+def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("sklstm._regressor.train", None)
+    regressor = make_regressor(checkpoint=tmp_path / "nowhere" / "file")
+    with pytest.raises(FileNotFoundError, match="can not be written"):
+        regressor.fit(WINDOWS, TARGETS)
+    with pytest.raises(IsADirectoryError, match="can not be read"):
+        make_regressor(checkpoint=tmp_path).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_an_error_before_training(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match="can not be written"):
+        make_regressor(checkpoint=tmp_path / "file").fit(WINDOWS, TARGETS)
+
+
+def test_files_of_others_are_never_written_over(path):
+    path.write_bytes(pickle.dumps(make_regressor()))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="a file that no fit of sklstm wrote"):
+        make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    assert path.read_bytes() == before
+
+
+def test_damaged_file_is_refused(path):
+    make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="is damaged: its SHA-256"):
+        make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+
+
+def test_file_of_other_versions_is_told_and_gone_on_from(path):
+    make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    content = read_checkpoint(path)
+    content["versions"]["torch"] = "1.0"
+    write_checkpoint(path, content)
+    with pytest.warns(SavedVersionWarning, match=r"was saved by torch 1\.0") as caught:
+        make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    assert len(caught) == 1
+
+
+def test_file_can_be_read_without_running_anything(path):
+    make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    assert not any(line.startswith(b"\x80") for line in path.read_bytes().split(b"\n")[:3])
+    assert read_checkpoint(path)["net"]["module"]["dense.bias"].dtype == np.float32
+
+
+# Killed for real.
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("form", KILLED_FORMS)
+def test_killed_fits_end_in_the_same_bits(form, tmp_path):
+    # All 300: python -m tests.hard.kill_fits
+    whole = killed_ending(killed_fit(form))
+    rng = np.random.default_rng(0)
+    n_kills, ended = kill_until_through(form, Path(tmp_path), 0.2, rng, most=3)
+    assert n_kills <= 3
+    assert ended == whole
