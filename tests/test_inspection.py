@@ -341,9 +341,9 @@ def test_parts_do_not_change_the_result(size, monkeypatch):
 
 @pytest.mark.parametrize("function", [gates, cell_gradient])
 def test_memory_beside_the_result_does_not_grow_with_the_rows(function):
-    series = np.random.default_rng(0).normal(size=(3000, 1))
+    series = np.random.default_rng(0).normal(size=(1200, 1))
     windows = WindowTransformer(100).fit_transform(series)[100:]
-    regressor = LSTMRegressor(12, epochs=1, batch_size=3000).fit(windows, series[100:, 0])
+    regressor = LSTMRegressor(12, epochs=1, batch_size=1200).fit(windows, series[100:, 0])
     tracemalloc.start()
     result = function(regressor, windows)
     _, peak = tracemalloc.get_traced_memory()
