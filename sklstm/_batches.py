@@ -94,17 +94,14 @@ def iter_rows_of_one_length(
     n_known: NDArray[np.integer], seq_length: int, *, most: int
 ) -> Iterator[NDArray[np.intp]]:
     """At most so many rows at a time that know equally many steps, complete ones first."""
-    n_looked_at = max(most, N_VALUES_AT_ONCE)  # not to number all rows at once
-    for first in range(0, len(n_known), n_looked_at):
-        part = n_known[first : first + n_looked_at]
-        yield from _split(first + np.flatnonzero(part == seq_length), most)
+    # Not all rows are numbered at once, which would take as much memory as the series.
+    for looked_at in iter_parts(len(n_known), max(most, N_VALUES_AT_ONCE)):
+        rows = looked_at.start + np.flatnonzero(n_known[looked_at] == seq_length)
+        yield from (rows[part] for part in iter_parts(len(rows), most))
     incomplete = np.flatnonzero(n_known < seq_length)
     for length in np.unique(n_known[incomplete]):
-        yield from _split(incomplete[n_known[incomplete] == length], most)
-
-
-def _split(rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
-    return (rows[start : start + most] for start in range(0, len(rows), most))
+        rows = incomplete[n_known[incomplete] == length]
+        yield from (rows[part] for part in iter_parts(len(rows), most))
 
 
 def pad(batch: Tensor, n_rows: int) -> Tensor:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm._windows import underlying_series
+from sklstm._windows import N_WINDOWS_AT_ONCE, iter_parts, underlying_series
 
 try:
     import fcntl
@@ -30,8 +30,6 @@ except ImportError:  # Windows, where two fits are not kept apart
 
 FIRST_LINE = b"sklstm checkpoint "
 FORMAT = b"1"
-# Windows hashed together where they are not views of one series; bounds the memory.
-N_WINDOWS_AT_ONCE = 4096
 
 
 def write_checkpoint(path: Path, content: Any) -> None:
@@ -179,14 +177,13 @@ def windows_sha256(windows: NDArray) -> str:
     never copied whole.
     """
     digest = hashlib.sha256(f"{windows.dtype.str} {windows.shape}".encode())
-    parts = range(0, len(windows), N_WINDOWS_AT_ONCE)
-    slices = [slice(start, start + N_WINDOWS_AT_ONCE) for start in parts]
+    parts = list(iter_parts(len(windows), N_WINDOWS_AT_ONCE))
     if underlying_series(windows) is not None or all(
-        _overlap(windows[part.start : part.stop + 1]) for part in slices
+        _overlap(windows[part.start : part.stop + 1]) for part in parts
     ):
         digest.update(windows[0].tobytes())
         windows = windows[:, -1]
-    for part in slices:
+    for part in parts:
         digest.update(windows[part].tobytes())
     return digest.hexdigest()
 

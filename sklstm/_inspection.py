@@ -25,6 +25,7 @@ from sklstm._persistence import to_arrays
 from sklstm._regressor import LSTMRegressor
 from sklstm._unwrapping import resolve_regressor
 from sklstm._validation import check_windows
+from sklstm._windows import iter_parts
 
 # What is computed at once, beside the result. Larger parts gain nothing: Jacobians of 16
 # windows at a time are as fast, window by window, as of 256.
@@ -332,18 +333,15 @@ def iter_states(
     n_at_once = max(BYTES_AT_ONCE // n_bytes, 1)
     for length in np.unique(n_known[n_known > 0]):
         known = slice(seq_length - length, None)
-        for rows in _parts(np.flatnonzero(n_known == length), n_at_once):
+        all_rows = np.flatnonzero(n_known == length)
+        for part in iter_parts(len(all_rows), n_at_once):
+            rows = all_rows[part]
             # Rounded, and made relative, as the network does it, in float32.
             steps = windows[rows, known].astype(np.float32)
             if architecture.residual:
                 steps = steps - steps[:, -1:]
             wide = steps.astype(np.float64)
             yield rows, known, states_of_layer(wide, layers, layer, cell), cell
-
-
-def _parts(rows: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def _check_cell(layers: list[list[Cell]], layer: int, direction: str) -> tuple[int, Cell]:
