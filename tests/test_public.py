@@ -100,6 +100,7 @@ def test_public_names_are_those_of_the_design():
         "WindowTransformer",
         "__version__",
         "make_windows",
+        "to_onnx",
     ]
 
 
@@ -112,8 +113,9 @@ def test_version_is_valid():
     assert str(Version(sklstm.__version__)) == sklstm.__version__
 
 
-def test_importing_the_package_imports_nothing_of_the_examples(tmp_path):
-    code = "import sys, sklstm; print({'matplotlib', 'statsmodels'} & set(sys.modules))"
+def test_importing_the_package_imports_nothing_of_the_extras(tmp_path):
+    extras = {"matplotlib", "onnx", "onnxruntime", "statsmodels"}
+    code = f"import sys, sklstm; print({extras} & set(sys.modules))"
     assert run_python("-c", code, cwd=tmp_path) == "set()\n"
 
 
@@ -274,7 +276,10 @@ MAY_IMPORT = {
         "_validation",
         "_window_set",
     },
-    "__init__": {"_regressor", "_transformer"},
+    "_onnx": {"__version__", "_onnx_graph", "_onnx_parts"},
+    "_onnx_graph": {"_onnx_parts"},
+    "_onnx_parts": {"_regressor", "_transformer"},
+    "__init__": {"_onnx", "_regressor", "_transformer"},
 }
 # Which files may import what only some should know.
 ONLY_IN = {
@@ -289,6 +294,7 @@ ONLY_IN = {
         "_window_set",
     },
     "matplotlib": set(),
+    "onnx": {"_onnx", "_onnx_graph"},
 }
 
 SOURCES = {path.stem: path for path in sorted((ROOT / "sklstm").glob("*.py"))}
