@@ -2,6 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+
+# Numbers whose squares, and sums of them, float64 holds.
+SMALLEST, LARGEST = 1e-100, 1e100
 
 
 def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
@@ -19,7 +23,9 @@ def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, ND
 
 def standardized(y: NDArray, mean: NDArray, scale: NDArray) -> NDArray:
     """Columns of mean 0 and deviation 1, or 0 where they are constant."""
-    return (y - mean) / np.where(scale == 0, 1.0, scale)
+    # Rows that are not trained on may lie anywhere.
+    with np.errstate(over="ignore"):
+        return (y - mean) / np.where(scale == 0, 1.0, scale)
 
 
 def linear_forecast(
@@ -36,3 +42,15 @@ def linear_forecast(
     moments = np.einsum("ni,no->io", weighted, targets - intercept)
     # Columns that hardly differ share their coefficient instead of opposing each other.
     return np.linalg.lstsq(gram, moments, rcond=1e-8)[0].T, intercept
+
+
+def r_squared(y: NDArray, predictions: NDArray, weights: NDArray | None) -> float:
+    """scikit-learn's R², also where squares leave float64."""
+    if y.size == predictions.size:
+        y = y.reshape(predictions.shape)
+        # The score does not depend on the unit, output by output.
+        largest = np.maximum(np.abs(y).max(axis=0), np.abs(predictions).max(axis=0))
+        is_extreme = (largest > LARGEST) | ((largest < SMALLEST) & (largest > 0))
+        unit = np.where(is_extreme, largest, 1.0)
+        y, predictions = y / unit, predictions / unit
+    return float(r2_score(y, predictions, sample_weight=weights))
