@@ -346,8 +346,8 @@ def requirements():
     return {r.name: r for r in found if r.name != PROJECT["name"]}
 
 
-def constraints():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def constraints(name="constraints.txt"):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
@@ -358,10 +358,23 @@ def test_constraints_pin_every_dependency_inside_its_range(name):
     assert requirements()[name].specifier.contains(version)
 
 
-def test_constraints_are_exact_sorted_and_name_each_package_once():
-    names = [canonicalize_name(requirement.name) for requirement in constraints()]
+@pytest.mark.parametrize("name", requirements())
+def test_oldest_constraints_are_the_lower_bounds(name):
+    pins = {
+        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
+        for r in constraints("constraints-oldest.txt")
+    }
+    (bound,) = [s.version for s in requirements()[name].specifier if s.operator == ">="]
+    assert Version(pins[canonicalize_name(name)]).release[
+        : len(Version(bound).release)
+    ] == (Version(bound).release)
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
+def test_constraints_are_exact_sorted_and_name_each_package_once(file):
+    names = [canonicalize_name(requirement.name) for requirement in constraints(file)]
     assert names == sorted(set(names))
-    for requirement in constraints():
+    for requirement in constraints(file):
         (pin,) = requirement.specifier
         assert pin.operator == "=="
         assert Version(pin.version).local is None
