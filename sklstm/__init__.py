@@ -4,6 +4,7 @@ from sklstm._forecast_display import ForecastDisplay
 from sklstm._gate_display import GateDisplay
 from sklstm._history_display import HistoryDisplay
 from sklstm._inspection import cell_gradient, gates
+from sklstm._onnx import to_onnx
 from sklstm._regressor import LSTMRegressor
 from sklstm._saved_state import SavedVersionWarning
 from sklstm._transformer import WindowTransformer, make_windows
@@ -20,4 +21,5 @@ __all__ = [
     "cell_gradient",
     "gates",
     "make_windows",
+    "to_onnx",
 ]

@@ -358,7 +358,7 @@ def make_net(
     )
     # Callbacks keep state, and parameters are not to change by a fit.
     skorch_params = {"optimizer": FusedAdam, **copy.deepcopy(training.skorch_params)}
-    return WindowNet(
+    net = WindowNet(
         module,
         generator=torch.Generator("cpu").manual_seed(int(order_seed)),
         architecture=architecture,
@@ -373,7 +373,21 @@ def make_net(
         verbose=training.verbose,
         device=device,
         **skorch_params,
-    ).initialize()
+    )
+    return _initialized(net, training)
+
+
+def _initialized(net: WindowNet, training: Training) -> WindowNet:
+    """The net with its optimizer and callbacks, or an error that names where from."""
+    try:
+        return net.initialize()
+    except Exception as error:
+        if not training.skorch_params:
+            raise
+        raise ValueError(
+            f"A net can not be made with the skorch_params {sorted(training.skorch_params)}"
+            f": {error}"
+        ) from error
 
 
 def _callbacks(training: Training, given: list[Any], tasks: Any) -> list[Any]:

@@ -22,7 +22,8 @@ from sklstm._module import layer_table
 from sklstm._net import LOSSES, WindowNet, make_net
 from sklstm._resume import resumed_fit
 from sklstm._saved_state import check_seal, sealed
-from sklstm._settings import Architecture, Training, draw_seed
+from sklstm._settings import Architecture, Training, check_input_shape, draw_seed
+from sklstm._targets import r_squared
 from sklstm._threads import one_thread
 from sklstm._training import (
     best_epoch,
@@ -35,7 +36,13 @@ from sklstm._training import (
     train,
     training_history,
 )
-from sklstm._validation import check_both_given, check_same_outputs, check_windows
+from sklstm._validation import (
+    check_both_given,
+    check_same_outputs,
+    check_sample_weight,
+    check_targets,
+    check_windows,
+)
 from sklstm._window_set import (
     WindowSet,
     check_validation_set,
@@ -352,11 +359,15 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If `X` or `y` is sparse or holds times.
+
         ValueError
             If no window is complete, `X` holds NaN elsewhere than in the first steps of a
-            window, `X` or `y` holds inf, `y` holds NaN or is of another length, the loss
-            leaves the finite numbers, or a parameter can not be used as it is. Also if
-            `checkpoint` is of another fit, in use by one, or damaged.
+            window, `X` or `y` holds inf or masked values, `y` holds NaN, is of another
+            length or has the labels of `X` in another order, the loss leaves the finite
+            numbers, or a parameter can not be used as it is. Also if `checkpoint` is of
+            another fit, in use by one, or damaged.
 
         OSError
             If `checkpoint` can not be read or written.
@@ -408,6 +419,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             As in `fit`; also if `X` or `y` has another shape than in the first call, or
             with ``early_stopping=True`` or `checkpoint`.
         """
+        self._validate_params()  # scikit-learn's decorator does so in the first call only
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.checkpoint is not None:
@@ -450,6 +462,43 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         predictions += self._target_mean_
         return predictions.reshape(len(windows), *self._target_shape_)
 
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Give R², the share of the target's variance that is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, seq_length, n_features)
+            Windows, as in `predict`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values; at least two, which one has no variance.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts. Equal weights by default.
+
+        Returns
+        -------
+        score : float
+            :func:`~sklearn.metrics.r2_score`: 1.0 at best, 0.0 for the mean of `y`, and
+            negative for what is worse. The mean over outputs.
+
+        Raises
+        ------
+        ValueError
+            As in `predict`; also if `y` holds NaN or inf or is of another length.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If there is only one row: the score is NaN.
+        """
+        predictions = self.predict(X)
+        y = check_targets(self, y, n_samples=len(predictions))
+        weights = check_sample_weight(sample_weight, predictions)
+        return r_squared(y, predictions, weights)
+
     def summary(
         self, input_shape: tuple[int, int] | None = None, *, n_outputs: int = 1
     ) -> None:
@@ -469,6 +518,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         NotFittedError
             If the regressor is not fitted and `input_shape` is not given.
 
+        ValueError
+            If `input_shape` is no pair of lengths, `n_outputs` no number of outputs, or a
+            parameter can not be used as it is.
+
         Examples
         --------
         >>> from sklstm import LSTMRegressor
@@ -485,7 +538,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             check_is_fitted(self, "net_")
             print(layer_table(self.net_.module_, self.window_shape_[0]))
             return
-        seq_length, n_features = input_shape
+        self._validate_params()
+        seq_length, n_features = check_input_shape(input_shape, n_outputs)
         architecture = Architecture.of(self, n_features=n_features, n_outputs=n_outputs)
         net = make_net(architecture, Training.of(self, epochs=1), device="cpu")
         print(layer_table(net.module_, seq_length))

@@ -1,5 +1,6 @@
 """What decides a net: the shapes of its weights, and how they are trained."""
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -29,6 +30,15 @@ RESERVED = {
 }
 
 
+# torch's time to make them grows with their square: a second here, minutes for ten times
+# as many.
+MOST_LAYERS = 1000
+
+# Each weight is there four times in training, in float32: itself, its gradient and Adam's
+# two moments.
+BYTES_PER_WEIGHT = 16
+
+
 @dataclass(frozen=True)
 class Architecture:
     """What decides the shapes of the weights."""
@@ -44,15 +54,28 @@ class Architecture:
     @classmethod
     def of(cls, regressor: Any, *, n_features: int, n_outputs: int) -> Self:
         """That of a regressor's parameters, as torch takes them: no NumPy integers."""
-        return cls(
-            n_features=n_features,
-            n_outputs=n_outputs,
+        architecture = cls(
+            n_features=int(n_features),
+            n_outputs=int(n_outputs),
             units=int(regressor.units),
             num_layers=int(regressor.num_layers),
             dropout=float(regressor.dropout),
             bidirectional=bool(regressor.bidirectional),
             residual=bool(regressor.residual),
         )
+        check_can_be_trained(architecture)
+        return architecture
+
+    @property
+    def n_weights(self) -> int:
+        """Weights and biases, in closed form: nothing is made for it."""
+        directions = 2 if self.bidirectional else 1
+        width = directions * self.units
+        inputs = self.n_features + (self.num_layers - 1) * width
+        per_direction = inputs + self.num_layers * (self.units + 2)
+        n_weights = directions * 4 * self.units * per_direction
+        n_weights += (width + 1) * self.n_outputs
+        return n_weights + self.residual * self.n_features * self.n_outputs
 
 
 @dataclass(frozen=True)
@@ -86,9 +109,56 @@ class Training:
         )
 
 
+def check_can_be_trained(architecture: Architecture) -> None:
+    """That a network is not so large that making it would take the machine down."""
+    if architecture.num_layers > MOST_LAYERS:
+        raise ValueError(
+            f"num_layers={architecture.num_layers} is more than the {MOST_LAYERS} layers "
+            "that torch makes in a reasonable time. Lower it; 1 to 3 is usual."
+        )
+    memory = memory_size()
+    if architecture.n_weights * BYTES_PER_WEIGHT > memory:
+        raise ValueError(
+            f"A network of units={architecture.units} and num_layers="
+            f"{architecture.num_layers} for {architecture.n_features} features and "
+            f"{architecture.n_outputs} outputs takes more to train than this machine's "
+            f"{memory / 2**30:.3g} GiB of memory. Lower units."
+        )
+
+
+def memory_size() -> float:
+    """Bytes of memory that this machine has; inf where Python can not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return float("inf")
+
+
+def check_input_shape(input_shape: Any, n_outputs: Any) -> tuple[int, int]:
+    """Steps of a window and features of a step, given by a user."""
+    is_pair = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
+    if not is_pair or not all(_is_count(length) for length in input_shape):
+        raise ValueError(
+            "input_shape should be (seq_length, n_features), two integers from 1, got "
+            f"{input_shape!r}."
+        )
+    if not _is_count(n_outputs):
+        raise ValueError(f"n_outputs should be an integer from 1, got {n_outputs!r}.")
+    return input_shape[0], input_shape[1]
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and bool(value >= 1)
+
+
 def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
     """The same, if nothing is set twice, here and by a parameter of the regressor."""
     for name in skorch_params:
+        if not isinstance(name, str):
+            raise ValueError(
+                "skorch_params should have the names of skorch's arguments as keys, got "
+                f"{name!r}."
+            )
         owner = RESERVED.get(name) or RESERVED.get(name.partition("__")[0])
         if owner is not None:
             raise ValueError(

@@ -4,8 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from sklearn.metrics import r2_score
 
 from sklstm._windows import iter_parts
+
+# Numbers whose squares, and sums of them, float64 holds.
+SMALLEST, LARGEST = 1e-100, 1e100
 
 
 def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
@@ -41,7 +45,7 @@ def standardized(
     """Columns of mean 0 and deviation 1, or 0 where they are constant."""
     out = np.empty(y.shape, dtype=dtype)
     for part in iter_parts(len(y)):
-        with np.errstate(over="ignore"):  # of a smaller dtype: inf, for the caller to find
+        with np.errstate(over="ignore"):  # rows that are not trained on may lie anywhere
             out[part] = (y[part] - mean) / np.where(scale == 0, 1.0, scale)
     return out
 
@@ -68,3 +72,15 @@ def linear_forecast(
     gram, moments = np.split(products, [columns.shape[1]], axis=1)
     # Columns that hardly differ share their coefficient instead of opposing each other.
     return np.linalg.lstsq(gram, moments, rcond=1e-8)[0].T, intercept
+
+
+def r_squared(y: NDArray, predictions: NDArray, weights: NDArray | None) -> float:
+    """scikit-learn's R², also where squares leave float64."""
+    if y.size == predictions.size:
+        y = y.reshape(predictions.shape)
+        # The score does not depend on the unit, output by output.
+        largest = np.maximum(np.abs(y).max(axis=0), np.abs(predictions).max(axis=0))
+        is_extreme = (largest > LARGEST) | ((largest < SMALLEST) & (largest > 0))
+        unit = np.where(is_extreme, largest, 1.0)
+        y, predictions = y / unit, predictions / unit
+    return float(r2_score(y, predictions, sample_weight=weights))

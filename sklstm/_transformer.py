@@ -19,8 +19,10 @@ from sklstm._validation import (
     check_context,
     check_enough_rows,
     check_index,
+    check_same_order,
     check_series,
     check_series_and_targets,
+    check_window_lengths,
 )
 from sklstm._windows import (
     flat_windows,
@@ -171,7 +173,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The series, one row a step in time order.
 
         y : None
-            Ignored.
+            Ignored, but for an index: its labels are not to be those of `X` in another
+            order.
 
         Returns
         -------
@@ -180,8 +183,12 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If `X` is sparse or holds times.
+
         ValueError
-            If `X` holds NaN or inf, or its index repeats a label or is not increasing.
+            If `X` holds NaN, inf or masked values, its index repeats a label or is not
+            increasing, or `y` has the labels of `X` in another order.
         """
         self._remember(X, y)
         return self
@@ -197,7 +204,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The series, one row a step in time order.
 
         y : None
-            Ignored.
+            Ignored, but for an index: its labels are not to be those of `X` in another
+            order.
 
         Returns
         -------
@@ -207,8 +215,12 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            As in `fit`.
+
         ValueError
-            As `fit` does.
+            As in `fit`; also if windows reach so far back that memory could not hold the
+            steps before the series.
         """
         series = self._remember(X, y)
         return self._windows(series, past=series[:0])
@@ -229,9 +241,11 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            As in `fit`.
+
         ValueError
-            If `X` holds NaN or inf, has another number of features than in `fit`, or its
-            index repeats a label or is not increasing.
+            As in `fit_transform`; also if `X` has another number of features than in `fit`.
 
         Warns
         -----
@@ -239,6 +253,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If the index shows that steps are missing between the fitted series and `X`.
         """
         check_is_fitted(self)
+        self._validate_params()
         series = check_series(self, X, reset=False)
         past = self.context_
         if not self._continues(series, check_index(X)):
@@ -293,6 +308,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         task = self._init_callback_context()
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
         series, index = check_series(self, X, reset=True), check_index(X)
+        check_same_order(X, y)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         self.context_ = series[max(len(series) - reach, 0) :].copy()
         self._range = np.stack([series.min(axis=0), series.max(axis=0)])
@@ -332,9 +348,9 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return bool(is_close(series[: len(first_rows)], first_rows, tolerance).all())
 
     def _windows(self, series: NDArray, past: NDArray) -> NDArray:
-        windows = history_windows(
-            series, past, seq_length=int(self.seq_length), horizon=int(self.horizon)
-        )
+        seq_length, horizon = int(self.seq_length), int(self.horizon)
+        check_window_lengths(seq_length, horizon, series=series)
+        windows = history_windows(series, past, seq_length=seq_length, horizon=horizon)
         return flat_windows(windows) if self.flatten else windows
 
     def __getstate__(self) -> dict[str, Any]:
@@ -403,9 +419,12 @@ def make_windows(
 
     Raises
     ------
+    TypeError
+        If `X` or `y` holds times.
+
     ValueError
-        If there are too few rows for one window, `X` holds NaN or inf, or `y` has another
-        length than `X`.
+        If there are too few rows for one window, `X` or `y` holds NaN, inf or masked
+        values, or `y` has another length than `X`, or its labels in another order.
 
     See Also
     --------

@@ -14,21 +14,26 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklstm._index import is_ordered_kind, table_index
+from sklstm._reading import reading
 from sklstm._windows import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
 
+# Values before a series that are kept as NaN, 128 MiB, where the series is shorter.
+MOST_UNKNOWN = 2**24
+
 
 def check_series(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray:
     """A complete series of shape (n_samples, n_features), float64 or float32."""
-    series = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=[np.float64, np.float32],
-        ensure_all_finite=False,
-    )
+    with reading(X, "X"):
+        series = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+        )
     _check_series_finite(series)
     return series
 
@@ -47,16 +52,18 @@ def _check_series_finite(series: NDArray) -> None:
 
 def check_series_and_targets(X: Any, y: Any) -> tuple[NDArray, NDArray]:
     """A complete series (n_samples, n_features) and its targets, `X` itself if None."""
-    checked = check_array(
-        X,
-        dtype=[np.float64, np.float32],
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name="X",
-    )
+    with reading(X, "X"):
+        checked = check_array(
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name="X",
+        )
     series = checked[:, np.newaxis] if checked.ndim == 1 else checked
     _check_series_finite(series)
     check_index(X)
+    check_same_order(X, y)
     return series, checked if y is None else _check_targets(y, n_samples=len(series))
 
 
@@ -93,6 +100,34 @@ def check_context(*rows: NDArray) -> None:
         raise ValueError("the rows of its series are not finite")
 
 
+def check_same_order(X: Any, y: Any) -> None:
+    """That rows of pandas objects that have the same labels have them in one order.
+
+    Other labels are no error: a target may be labelled by the step that it is known at.
+    """
+    index, labels = table_index(X), table_index(y)
+    if index is None or labels is None or len(index) != len(labels):
+        return
+    if index.equals(labels) or index.nlevels != labels.nlevels:
+        return
+    if index.is_unique and labels.is_unique and labels.isin(index).all():
+        raise ValueError(
+            "y has the same labels as X, in another order: rows are matched by position. "
+            "Pass y.loc[X.index], or y.to_numpy() if the positions are right."
+        )
+
+
+def check_window_lengths(seq_length: int, horizon: int, *, series: NDArray) -> None:
+    """That the steps before a series, which are not known, fit into memory."""
+    n_unknown = (seq_length + horizon - 1) * series.shape[1]
+    if n_unknown > max(MOST_UNKNOWN, series.size):
+        raise ValueError(
+            f"seq_length={seq_length} with horizon={horizon} reaches back "
+            f"{seq_length + horizon - 1} steps, and X has {len(series)} rows. Lower "
+            "seq_length or horizon."
+        )
+
+
 def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:
     """That a series of `n_samples` rows makes a complete window and its target."""
     if n_samples < seq_length + horizon:
@@ -110,16 +145,19 @@ def check_windows(
 
     A table (n_samples, seq_length) is taken as univariate windows. Views stay views.
     """
-    checked = check_array(
-        X,
-        dtype="numeric",
-        ensure_all_finite=False,
-        allow_nd=True,
-        estimator=estimator,
-        input_name="X",
-    )
-    if checked.ndim == 2 and (reset or _is_fitted_on_table(estimator)):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    with reading(X, "X"):
+        checked = check_array(
+            X,
+            dtype="numeric",
+            ensure_all_finite=False,
+            allow_nd=True,
+            estimator=estimator,
+            input_name="X",
+        )
+        if checked.ndim == 2 and (reset or _is_fitted_on_table(estimator)):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if checked.dtype.kind == "O":  # scikit-learn leaves objects in lists as they are
+            checked = checked.astype(np.float64)
     windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
     _check_window_shape(estimator, windows, n_dims=checked.ndim, reset=reset)
     _check_window_range(windows)
@@ -217,13 +255,14 @@ def check_targets(estimator: BaseEstimator, y: Any, *, n_samples: int) -> NDArra
 
 
 def _check_targets(y: Any, *, n_samples: int) -> NDArray:
-    y = check_array(
-        y,
-        dtype="numeric",
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name="y",
-    )
+    with reading(y, "y"), np.errstate(over="ignore"):
+        y = check_array(
+            y,
+            dtype="numeric",
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name="y",
+        ).astype(np.float64, copy=False)
     if y.ndim == 0 or 0 in y.shape:
         raise ValueError(
             f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {y.shape}."
@@ -240,18 +279,21 @@ def _check_targets(y: Any, *, n_samples: int) -> NDArray:
             f"y holds {found} in row {row}; every row needs a finite target. Fill it in, "
             "or drop the row from X and y."
         )
-    return y.astype(np.float64, copy=False)
+    return y
 
 
 def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
     """Weights (n_samples,), not negative and not all zero; None for equal ones."""
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    # Only their ratios count, and sums of the largest would overflow.
-    return weights / weights.max() if weights.max() > 1e100 else weights
+    with reading(sample_weight, "sample_weight"):
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    largest = float(weights.max())
+    # Only their ratios count; sums of the largest would overflow, products of the smallest
+    # vanish.
+    return weights if 1e-100 < largest < 1e100 else weights / largest
 
 
 def check_training_rows(

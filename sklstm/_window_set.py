@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from sklstm._targets import mean_and_deviation, standardized
 from sklstm._validation import (
+    check_same_order,
     check_sample_weight,
     check_scaled_targets,
     check_targets,
@@ -71,6 +72,7 @@ def check_window_set(
 ) -> tuple[WindowSet, tuple[int, ...]]:
     """What a user passed as a set of all rows to learn from, and the shape of a target."""
     windows, n_known = check_windows(estimator, X, reset=reset)
+    check_same_order(X, y)
     y = check_targets(estimator, y, n_samples=len(windows))
     weights = check_sample_weight(sample_weight, windows)
     rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])

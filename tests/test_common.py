@@ -467,7 +467,7 @@ MALFORMED = {
     "strings": (STRINGS, "not compatible with arrays of bytes/strings"),
     "objects": (STRINGS.astype(object), "could not convert string to float: 'a'"),
     "dicts": (np.full(STRINGS.shape, {}), "must be a string or a real number"),
-    "dates": (DATES, "must be a string or a real number, not 'datetime.date'"),
+    "dates": (DATES, "X holds times"),
     "complex": (np.ones(STRINGS.shape, complex), "Complex data not supported"),
     "sparse array": (sparse.csr_array(np.eye(N_SAMPLES)), SPARSE),
     "sparse matrix": (sparse.csr_matrix(np.eye(N_SAMPLES)), SPARSE),

@@ -313,12 +313,50 @@ def test_targets_beyond_float32_are_refused(method):
         getattr(make_regressor(normalize_y=False), method)(WINDOWS, y)
 
 
-@pytest.mark.parametrize("units", [10**7, 10**12, 10**30])
-def test_units_too_large_to_allocate_are_named(units):
-    # 10**7 units take 4 * 10**7 * 10**7 weights of 4 bytes, 1.6 petabytes.
+@pytest.mark.parametrize("units", [10**7, 10**9, 10**30, 10**400])
+def test_units_too_large_to_train_are_named(units):
+    # 10**7 units take 4 * 10**7 * 10**7 weights of 4 bytes, four times: 6.4 petabytes.
     regressor = make_regressor(units=units)
-    with pytest.raises((ValueError, MemoryError), match=f"units={units}"):
+    message = rf"units={units} .* takes more to train than this machine's [\d.]+ GiB"
+    with pytest.raises(ValueError, match=message):
         regressor.fit(WINDOWS, TARGETS)
+    with pytest.raises(ValueError, match=message):
+        regressor.summary(input_shape=(4, 2))
+
+
+@pytest.mark.parametrize("num_layers", [1001, 10**9, 10**30])
+def test_more_layers_than_can_be_made_are_named(num_layers):
+    # torch takes minutes for ten thousand.
+    regressor = make_regressor(num_layers=num_layers, units=1)
+    with pytest.raises(ValueError, match=f"num_layers={num_layers} is more than the 1000"):
+        regressor.fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("form", [{}, {"residual": True, "bidirectional": True}])
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_weights_are_counted_as_torch_makes_them(form, num_layers):
+    regressor = make_regressor(units=5, num_layers=num_layers, **form)
+    regressor.fit(WINDOWS, np.column_stack([TARGETS, TARGETS]))
+    made = sum(weight.numel() for weight in regressor.net_.module_.parameters())
+    assert regressor.net_.architecture.n_weights == made
+
+
+def test_parameters_are_checked_in_every_partial_fit():
+    # scikit-learn's decorator passes over them where the regressor is fitted.
+    regressor = make_regressor().partial_fit(WINDOWS, TARGETS)
+    with pytest.raises(ValueError, match="'loss' parameter of LSTMRegressor"):
+        regressor.set_params(loss="nonsense").partial_fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("level", [1e300, 1e-300, 5e-324])
+def test_targets_of_rows_that_are_not_trained_on_may_lie_anywhere(level):
+    # Their scaled value overflows, which was a warning.
+    X, y = WINDOWS.copy(), level * np.r_[0, np.arange(1.0, 24)]
+    X[0, 0], y[0] = np.nan, 1.7e308
+    predictions = make_regressor().fit(X, y).predict(X)
+    np.testing.assert_array_equal(
+        predictions, make_regressor().fit(X[1:], y[1:]).predict(X)
+    )
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "nowhere", "cpu:x", ""])

@@ -281,3 +281,22 @@ def test_summary_moves_no_random_state(capsys):
     state = np.random.RandomState(0)
     make_regressor(random_state=state).summary(input_shape=(4, 2))
     assert state.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
+@pytest.mark.parametrize(
+    "input_shape", [10, "ab", (10,), (10, 0), (-1, 2), (10, 1.0), (None, 1), (1, 2, 3)]
+)
+def test_summary_of_no_shape_says_what_a_shape_is(input_shape):
+    with pytest.raises(ValueError, match=r"input_shape should be \(seq_length, n_features"):
+        make_regressor().summary(input_shape)
+
+
+@pytest.mark.parametrize("n_outputs", [0, -1, 1.5, None, "1"])
+def test_summary_of_no_number_of_outputs_says_so(n_outputs):
+    with pytest.raises(ValueError, match="n_outputs should be an integer from 1, got"):
+        make_regressor().summary((4, 2), n_outputs=n_outputs)
+
+
+def test_summary_checks_parameters():
+    with pytest.raises(ValueError, match="'units' parameter of LSTMRegressor"):
+        make_regressor(units=-1).summary((4, 2))

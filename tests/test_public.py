@@ -110,6 +110,7 @@ def test_public_names_are_those_of_the_design():
         "cell_gradient",
         "gates",
         "make_windows",
+        "to_onnx",
     ]
 
 
@@ -123,7 +124,7 @@ def test_version_is_valid():
 
 
 def test_importing_the_package_imports_nothing_of_the_extras(tmp_path):
-    extras = {"matplotlib", "skops", "statsmodels"}
+    extras = {"matplotlib", "onnx", "onnxruntime", "skops", "statsmodels"}
     code = f"import sys, sklstm; print({extras} & set(sys.modules))"
     assert run_python("-c", code, cwd=tmp_path) == "set()\n"
 
@@ -321,11 +322,12 @@ MAY_IMPORT = {
     "_module": set(),
     "_persistence": {"_saved_state", "_settings"},
     "_saved_state": {"_version"},
+    "_reading": set(),
     "_settings": set(),
     "_optimizer": set(),
     "_targets": {"_windows"},
     "_windows": set(),
-    "_validation": {"_index", "_windows"},
+    "_validation": {"_index", "_reading", "_windows"},
     "_window_set": {"_targets", "_validation"},
     "_batches": {"_window_set", "_windows"},
     "_callbacks": set(),
@@ -370,6 +372,7 @@ MAY_IMPORT = {
         "_resume",
         "_saved_state",
         "_settings",
+        "_targets",
         "_threads",
         "_training",
         "_validation",
@@ -400,11 +403,15 @@ MAY_IMPORT = {
         "_gate_display",
         "_history_display",
         "_inspection",
+        "_onnx",
         "_regressor",
         "_saved_state",
         "_transformer",
         "_version",
     },
+    "_onnx": {"_onnx_graph", "_onnx_parts", "_version"},
+    "_onnx_graph": {"_onnx_parts"},
+    "_onnx_parts": {"_regressor", "_transformer"},
 }
 # Which files may import what only some should know.
 ONLY_IN = {
@@ -421,6 +428,7 @@ ONLY_IN = {
         "_window_set",
     },
     "matplotlib": {"_drawing"},
+    "onnx": {"_onnx", "_onnx_graph"},
     "skops": set(),
 }
 
@@ -471,8 +479,8 @@ def requirements():
     return {r.name: r for r in found if r.name != PROJECT["name"]}
 
 
-def constraints():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def constraints(name="constraints.txt"):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
@@ -483,10 +491,23 @@ def test_constraints_pin_every_dependency_inside_its_range(name):
     assert requirements()[name].specifier.contains(version)
 
 
-def test_constraints_are_exact_sorted_and_name_each_package_once():
-    names = [canonicalize_name(requirement.name) for requirement in constraints()]
+@pytest.mark.parametrize("name", requirements())
+def test_oldest_constraints_are_the_lower_bounds(name):
+    pins = {
+        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
+        for r in constraints("constraints-oldest.txt")
+    }
+    (bound,) = [s.version for s in requirements()[name].specifier if s.operator == ">="]
+    assert Version(pins[canonicalize_name(name)]).release[
+        : len(Version(bound).release)
+    ] == (Version(bound).release)
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
+def test_constraints_are_exact_sorted_and_name_each_package_once(file):
+    names = [canonicalize_name(requirement.name) for requirement in constraints(file)]
     assert names == sorted(set(names))
-    for requirement in constraints():
+    for requirement in constraints(file):
         (pin,) = requirement.specifier
         assert pin.operator == "=="
         assert Version(pin.version).local is None

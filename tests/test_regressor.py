@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
 from skorch import NeuralNet
 
 from sklstm import LSTMRegressor, make_windows
@@ -730,3 +731,40 @@ def test_parameter_out_of_range_is_named(name, value):
 def test_unknown_device_is_named():
     with pytest.raises(ValueError, match="abacus"):
         make_regressor(device="abacus").fit(X, Y)
+
+
+# Score
+
+
+@pytest.mark.parametrize("n_outputs", [None, 1, 2])
+def test_score_is_r2_of_scikit_learn(n_outputs):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 4, 2))
+    y = rng.normal(size=30 if n_outputs is None else (30, n_outputs))
+    weights = rng.uniform(size=30)
+    regressor = LSTMRegressor(units=2, epochs=1, random_state=0).fit(X, y)
+    predictions = regressor.predict(X)
+    assert regressor.score(X, y) == r2_score(y, predictions)
+    weighted = r2_score(y, predictions, sample_weight=weights)
+    assert regressor.score(X, y, weights) == weighted
+
+
+@pytest.mark.parametrize("unit", [2.0**-900, 2.0**900])
+def test_score_does_not_depend_on_the_unit_of_the_target(unit):
+    # Squares of such targets leave float64: R2 was NaN, with a warning, or 0.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4, 2)), rng.normal(size=30)
+    regressor = LSTMRegressor(units=2, epochs=1, random_state=0).fit(X, y)
+    in_unit = LSTMRegressor(units=2, epochs=1, random_state=0).fit(X, unit * y)
+    assert in_unit.score(X, unit * y) == pytest.approx(regressor.score(X, y), abs=1e-12)
+
+
+def test_score_names_what_is_wrong_with_the_target():
+    X, y = np.zeros((3, 4, 2)), np.arange(3.0)
+    regressor = LSTMRegressor(units=2, epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="y holds NaN in row 1"):
+        regressor.score(X, [1.0, np.nan, 2.0])
+    with pytest.raises(ValueError, match="X has 3 rows, but y has 2"):
+        regressor.score(X, y[:2])
+    with pytest.raises(ValueError, match="ample weights must"):
+        regressor.score(X, y, np.zeros(3))

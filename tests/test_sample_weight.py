@@ -198,3 +198,24 @@ def test_weight_on_warm_up_rows_only_is_refused():
     weights[:4] = 1.0
     with pytest.raises(ValueError, match="sample_weight is zero for every complete window"):
         make_regressor().fit(X, TARGETS, sample_weight=weights)
+
+
+@pytest.mark.parametrize("batch_size", [5, 100])
+def test_equal_weights_with_early_stopping_are_none(batch_size):
+    # Where one batch holds all rows, theirs were dropped, but not those of the validation.
+    params = {"early_stopping": True, "batch_size": batch_size}
+    weighted = make_regressor(**params).fit(WINDOWS, TARGETS, np.full(20, 2.0))
+    plain = make_regressor(**params).fit(WINDOWS, TARGETS)
+    np.testing.assert_allclose(
+        weighted.predict(WINDOWS), plain.predict(WINDOWS), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("largest", [1e-300, 5e-324, 1e300])
+def test_weights_of_any_size_count_by_their_ratio(largest):
+    weights = np.r_[np.zeros(10), np.ones(10)]
+    regressor = make_regressor().fit(WINDOWS, TARGETS, weights)
+    extreme = make_regressor().fit(WINDOWS, TARGETS, largest * weights)
+    np.testing.assert_array_equal(extreme.predict(WINDOWS), regressor.predict(WINDOWS))
+    score = regressor.score(WINDOWS, TARGETS, weights)
+    assert regressor.score(WINDOWS, TARGETS, largest * weights) == score

@@ -227,3 +227,30 @@ def test_what_the_regressor_sets_is_refused_by_name(name):
 def test_what_skorch_does_not_know_is_refused_by_name(name):
     with pytest.raises((TypeError, ValueError), match=name):
         make_regressor(skorch_params={name: 1}).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize(
+    "skorch_params",
+    [
+        {"callbacks": ["a"]},
+        {"callbacks": [3]},
+        {"callbacks": [("a", 1)]},
+        {"optimizer": None},
+        {"optimizer": "Adam"},
+        {"optimizer__betas": 3},
+        {"optimizer__weight_decay": -1},
+    ],
+    ids=str,
+)
+def test_values_that_skorch_or_torch_refuse_are_errors_of_skorch_params(skorch_params):
+    # Among them AttributeError.
+    with pytest.raises(
+        ValueError, match=f"skorch_params .*{next(iter(skorch_params))[:9]}"
+    ):
+        make_regressor(skorch_params=skorch_params).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("name", [1, None, ("lr",)])
+def test_names_that_are_no_text_are_refused(name):
+    with pytest.raises(ValueError, match="skorch_params should have the names"):
+        make_regressor(skorch_params={name: 1}).fit(WINDOWS, TARGETS)

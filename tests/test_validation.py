@@ -328,3 +328,28 @@ def test_names_of_another_number_of_features_are_an_error():
     windows = WindowTransformer(2, flatten=True).fit(table())
     with pytest.raises(ValueError, match="input_features should have length"):
         windows.get_feature_names_out(["load"])
+
+
+# Lengths beyond memory
+
+
+@pytest.mark.parametrize("lengths", [{"seq_length": 10**9}, {"horizon": 10**30}])
+@pytest.mark.parametrize("flatten", [False, True])
+def test_lengths_beyond_memory_are_refused_before_anything_is_allocated(lengths, flatten):
+    windows = WindowTransformer(**{"seq_length": 2} | lengths, flatten=flatten)
+    with pytest.raises(ValueError, match=r"reaches back .* steps, and X has 6 rows\. L"):
+        windows.fit_transform(table())
+    with pytest.raises(ValueError, match="reaches back"):
+        WindowTransformer(2).fit(table()).set_params(**lengths).transform(table())
+
+
+def test_windows_far_longer_than_the_series_are_made():
+    windows = WindowTransformer(10_000).fit_transform(table())
+    assert windows.shape == (6, 10_000, 2)
+    assert np.isnan(windows[:, :-5]).all()
+
+
+def test_parameters_are_checked_in_transform():
+    windows = WindowTransformer(2).fit(table()).set_params(seq_length=0)
+    with pytest.raises(ValueError, match="'seq_length' parameter of WindowTransformer"):
+        windows.transform(table())
