@@ -28,14 +28,14 @@ WORK_OF_TWO = 5e6
 # Rows of a chunk below which a call is mostly overhead.
 MIN_CHUNK_ROWS = 16
 
-# The loss of each error (output - target), and its derivative by the error.
-Loss = Callable[[Tensor], tuple[Tensor, Tensor]]
+# The loss of each error (output - target), and its derivative by the error, times a share.
+Loss = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 LOSSES_AND_SLOPES: dict[str, Loss] = {
-    "squared_error": lambda errors: (errors * errors, errors * 2),
-    "absolute_error": lambda errors: (errors.abs(), errors.sign()),
-    "huber": lambda errors: (
+    "squared_error": lambda errors, share: (errors * errors, errors * (2 * share)),
+    "absolute_error": lambda errors, share: (errors.abs(), errors.sign() * share),
+    "huber": lambda errors, share: (
         torch.nn.functional.huber_loss(errors, torch.zeros_like(errors), reduction="none"),
-        errors.clamp(-1, 1),
+        errors.clamp(-1, 1) * share,
     ),
 }
 
@@ -134,17 +134,21 @@ def _chunks(batch: Chunk, n_parts: int) -> Iterator[Chunk]:
         )
 
 
+@torch.inference_mode()  # which each thread has of its own
+def outputs(module: LSTMModule, windows: Tensor) -> Tensor:
+    """What the module gives for windows of at least one step, (b, n_outputs)."""
+    read, last_step = module.read_windows(windows)
+    layers = _forward(module, read.transpose(0, 1), [], for_gradients=False)
+    return _outputs_and_hidden(module, layers, last_step)[0]
+
+
 @torch.no_grad()  # which each thread has of its own
 def _step(module: LSTMModule, chunk: Chunk, of_errors: Loss, share: float) -> Step:
     """Those of a chunk, each output of which counts for `share` of the loss."""
     read, last_step = module.read_windows(chunk.windows)
-    layers = _forward(module, read.transpose(0, 1), chunk.masks)
-    hidden = _joined([run.last_hidden[0] for run in layers[-1]])
-    outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
-    if module.linear is not None:
-        outputs += module.linear(last_step)
-    losses, slopes = of_errors(outputs - chunk.targets)
-    slopes *= share
+    layers = _forward(module, read.transpose(0, 1), chunk.masks, for_gradients=True)
+    outputs, hidden = _outputs_and_hidden(module, layers, last_step)
+    losses, slopes = of_errors(outputs - chunk.targets, share)
     if chunk.weights is not None:
         losses *= chunk.weights[:, None]
         slopes *= chunk.weights[:, None]
@@ -155,12 +159,22 @@ def _step(module: LSTMModule, chunk: Chunk, of_errors: Loss, share: float) -> St
     return losses.sum().mul_(share), outputs, gradients
 
 
+def _outputs_and_hidden(
+    module: LSTMModule, layers: list[list[_Run]], last_step: Tensor
+) -> tuple[Tensor, Tensor]:
+    hidden = _joined([run.last_hidden[0] for run in layers[-1]])
+    outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
+    if module.linear is not None:
+        outputs += module.linear(last_step)
+    return outputs, hidden
+
+
 def _joined(directions: list[Tensor]) -> Tensor:
     return directions[0] if len(directions) == 1 else torch.cat(directions, dim=-1)
 
 
 def _forward(
-    module: LSTMModule, steps: Tensor, masks: Sequence[Tensor]
+    module: LSTMModule, steps: Tensor, masks: Sequence[Tensor], *, for_gradients: bool
 ) -> list[list[_Run]]:
     """The runs of each layer, one a direction, over steps (seq_length, b, F)."""
     start = steps.new_zeros(1, steps.shape[1], module.lstm.hidden_size)
@@ -173,7 +187,7 @@ def _forward(
         steps = steps.contiguous()
         layers.append(
             [
-                _forward_of_run(weights, start, steps, reverse=direction == 1)
+                _forward_of_run(weights, start, steps, direction == 1, for_gradients)
                 for direction, weights in enumerate(weights_of_directions)
             ]
         )
@@ -181,11 +195,11 @@ def _forward(
 
 
 def _forward_of_run(
-    weights: Sequence[Tensor], start: Tensor, steps: Tensor, *, reverse: bool
+    weights: Sequence[Tensor], start: Tensor, steps: Tensor, reverse: bool, train: bool
 ) -> _Run:
     # The workspace is given where gradients are enabled, whoever asks for them.
     weights = [weight.detach() for weight in weights]
-    with torch.enable_grad():
+    with torch.set_grad_enabled(train):
         results = torch.ops.aten.mkldnn_rnn_layer(
             steps,
             *weights,
@@ -199,7 +213,7 @@ def _forward_of_run(
             has_biases=True,
             bidirectional=False,
             batch_first=False,
-            train=True,
+            train=train,
         )
     return _Run(weights, start, steps, *results)
 
@@ -233,7 +247,9 @@ def _backward(
 
 def _part(joined: Tensor, direction: int, n_directions: int) -> Tensor:
     """The reverse of `_joined`, as oneDNN takes it."""
-    return joined.chunk(n_directions, dim=-1)[direction].contiguous()
+    if n_directions == 2:
+        joined = joined.chunk(2, dim=-1)[direction]
+    return joined.contiguous()
 
 
 def _backward_of_run(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklstm._batches import gather, iter_rows_of_one_length, pad, windows_on
+from sklstm._gradients import is_computed_by_layers, outputs
 from sklstm._module import LSTMModule
 from sklstm._net import WindowNet, make_net
 from sklstm._persistence import (
@@ -236,6 +237,7 @@ def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.integer]) -> N
     module, seq_length = net.module_, windows.shape[1]
     device = torch.device(net.device)
     module.eval()
+    by_layers = is_computed_by_layers(module)
     source = windows_on(windows, device)
 
     @torch.inference_mode()  # which other threads have of their own
@@ -246,15 +248,17 @@ def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.integer]) -> N
         for start in range(0, len(rows), n_rows):
             part = rows[start : start + n_rows]
             known = gather(source, part, device)[:, seq_length - length :]
-            parts.append(module(pad(known, n_rows))[: len(part)])
+            padded = pad(known, n_rows)
+            result = outputs(module, padded) if length and by_layers else module(padded)
+            parts.append(result[: len(part)])
         return rows, torch.cat(parts).cpu()
 
-    outputs = np.empty((len(windows), module.dense.out_features))
+    predictions = np.empty((len(windows), module.dense.out_features))
     most = N_CALLS_AT_ONCE * n_predicted_at_once(module, is_complete=True)
     together = iter_rows_of_one_length(n_known, seq_length, most=most)
     with one_thread():
         parallel_map = ordered_map if device.type == "cpu" else map
         for rows, values in parallel_map(outputs_of, together):
-            outputs[rows] = values.numpy()
-    check_finite_outputs(outputs)
-    return outputs
+            predictions[rows] = values.numpy()
+    check_finite_outputs(predictions)
+    return predictions

@@ -353,6 +353,7 @@ MAY_IMPORT = {
     "_threads": set(),
     "_training": {
         "_batches",
+        "_gradients",
         "_module",
         "_net",
         "_persistence",
