@@ -100,10 +100,10 @@ class Training:
             loss=regressor.loss,
             epochs=epochs,
             batch_size=int(regressor.batch_size),
-            learning_rate=check_learning_rate(float(regressor.learning_rate)),
-            max_grad_norm=None if clip is None else float(clip),
+            learning_rate=check_learning_rate(as_float(regressor.learning_rate)),
+            max_grad_norm=None if clip is None else as_float(clip),
             n_iter_no_change=patience if regressor.early_stopping else None,
-            tol=float(regressor.tol),
+            tol=as_float(regressor.tol),
             verbose=int(regressor.verbose),
             skorch_params=check_skorch_params(regressor.skorch_params or {}),
         )
@@ -171,6 +171,14 @@ def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
             f"{skorch_params['callbacks']!r}."
         )
     return skorch_params
+
+
+def as_float(value: Any) -> float:
+    """The number as a float: inf where an integer is larger than any, as beyond it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def check_learning_rate(learning_rate: float) -> float:

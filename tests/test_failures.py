@@ -404,3 +404,16 @@ def test_pipeline_of_a_failed_fit_says_which_parameter_to_change():
     series = RNG.normal(size=(40, 1))
     with pytest.raises(ValueError, match=r"learning_rate=1e\+30"):
         model.fit(series, series[:, 0])
+
+
+@pytest.mark.parametrize("name", ["tol", "max_grad_norm"])
+def test_integers_beyond_the_floats_count_as_infinite(name):
+    # They were an OverflowError, which is neither ours nor says what to change.
+    X, y = np.zeros((20, 3, 1)), np.arange(20.0)
+    fits = [
+        LSTMRegressor(2, epochs=1, random_state=0, **{name: value}).fit(X, y).predict(X)
+        for value in (10**400, 1e308)
+    ]
+    np.testing.assert_array_equal(*fits)
+    with pytest.raises(ValueError, match="learning_rate=inf is beyond the range"):
+        LSTMRegressor(learning_rate=10**400).fit(X, y)
