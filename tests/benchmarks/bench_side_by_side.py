@@ -17,8 +17,11 @@ from tests.benchmarks.timing import print_ratios, times_by_turns
 def search():
     """The same search with n_jobs=1 and n_jobs=2."""
     series = noisy_sine(600)
-    pipeline = make_pipeline(WindowTransformer(), LSTMRegressor(epochs=20, random_state=0))
-    grid = {"windowtransformer__seq_length": [5, 10], "lstmregressor__units": [16, 50]}
+    pipeline = make_pipeline(WindowTransformer(), LSTMRegressor(epochs=40, random_state=0))
+    grid = {
+        "windowtransformer__seq_length": [5, 10, 15],
+        "lstmregressor__units": [8, 16, 32, 50],
+    }
     search = GridSearchCV(pipeline, grid, cv=TimeSeriesSplit(3), refit=False)
 
     def run(backend, n_jobs):
@@ -30,8 +33,8 @@ def search():
         for backend in ("loky", "threading", "multiprocessing")
     }
     print_ratios(
-        f"GridSearchCV, 12 fits, {joblib.cpu_count()} cores",
-        times_by_turns(functions, n_rounds=3),
+        f"GridSearchCV, 36 fits, {joblib.cpu_count()} cores",
+        times_by_turns(functions, n_rounds=2),
         unit="s",
         limits={"n_jobs=2, loky": "0.588"} | dict.fromkeys(list(functions)[2:], "1"),
     )
