@@ -22,8 +22,9 @@ from sklstm._threads import ordered_map
 # Values of a chunk (rows * steps * units) whose way back still finds those of its way there
 # in the caches; docs/explanation/speed.md has the measurements.
 CHUNK_SIZE = 3 * 2**17
-# Work of a batch (rows * steps * units squared) that a second thread takes half of sooner
-# than one does all; on one thread, the cut costs little from there on.
+# Values of a batch, or its work (values * units), from which two chunks are as fast as one
+# on one thread, or nearly, so that a second thread can take half.
+VALUES_OF_TWO = 3 * 2**16
 WORK_OF_TWO = 5e6
 # Rows of a chunk below which a call is mostly overhead.
 MIN_CHUNK_ROWS = 16
@@ -91,7 +92,8 @@ def _hooks_of(module: torch.nn.Module) -> bool:
 def n_chunks(n_rows: int, n_steps: int, units: int) -> int:
     """Into how many parts a batch is cut, whatever computes them: it decides the bits."""
     values = n_rows * n_steps * units
-    wanted = max(round(values / CHUNK_SIZE), 2 if values * units >= WORK_OF_TWO else 1)
+    for_two = values >= VALUES_OF_TWO or values * units >= WORK_OF_TWO
+    wanted = max(round(values / CHUNK_SIZE), 2 if for_two else 1)
     return max(1, min(wanted, n_rows // MIN_CHUNK_ROWS))
 
 
