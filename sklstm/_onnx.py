@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -11,7 +10,7 @@ from uuid import uuid4
 from sklearn.base import BaseEstimator
 
 from sklstm._onnx_parts import Parts, parts_of
-from sklstm._version import __version__
+from sklstm._saved_state import versions
 
 # What protobuf, the format of the file, can hold, less room for all but the weights.
 LARGEST_BYTES = 2**31 - 2**20
@@ -146,9 +145,7 @@ def _checked_model(parts: Parts, dtype: str) -> bytes:
 
 def _metadata(parts: Parts) -> dict[str, str]:
     told: dict[str, Any] = {
-        "sklstm": __version__,
-        "scikit-learn": version("scikit-learn"),
-        "torch": version("torch"),
+        **versions(),
         "seq_length": parts.window_shape[0],
         "n_features": parts.window_shape[1],
         "n_outputs": len(parts.target_mean),

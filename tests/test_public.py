@@ -410,7 +410,7 @@ MAY_IMPORT = {
         "_transformer",
         "_version",
     },
-    "_onnx": {"_onnx_graph", "_onnx_parts", "_version"},
+    "_onnx": {"_onnx_graph", "_onnx_parts", "_saved_state"},
     "_onnx_graph": {"_onnx_parts"},
     "_onnx_parts": {"_regressor", "_transformer"},
 }
