@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sklstm._module import LSTMModule
+from sklstm._module import LSTMModule, is_as_written
 from sklstm._threads import ordered_map
 
 # Values of a chunk (rows * steps * units) whose way back still finds those of its way there
@@ -66,27 +66,9 @@ class _Run(NamedTuple):
 
 def is_computed_by_layers(module: torch.nn.Module) -> bool:
     """Whether torch would make the calls made here, and nobody looks at those around."""
-    if type(module) is not LSTMModule or not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available() or not torch.backends.mkldnn.enabled:
         return False
-    if not torch.backends.mkldnn.enabled or torch.is_autocast_enabled("cpu"):
-        return False
-    plain = all(
-        weight.device.type == "cpu"
-        and weight.dtype == torch.float32
-        and not weight._backward_hooks
-        and not weight._post_accumulate_grad_hooks
-        for weight in module.parameters()
-    )
-    return plain and not any(_hooks_of(part) for part in module.modules())
-
-
-def _hooks_of(module: torch.nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
+    return is_as_written(module)
 
 
 def n_chunks(n_rows: int, n_steps: int, units: int) -> int:
@@ -136,20 +118,15 @@ def _chunks(batch: Chunk, n_parts: int) -> Iterator[Chunk]:
         )
 
 
-@torch.inference_mode()  # which each thread has of its own
-def outputs(module: LSTMModule, windows: Tensor) -> Tensor:
-    """What the module gives for windows of at least one step, (b, n_outputs)."""
-    read, last_step = module.read_windows(windows)
-    layers = _forward(module, read.transpose(0, 1), [], for_gradients=False)
-    return _outputs_and_hidden(module, layers, last_step)[0]
-
-
 @torch.no_grad()  # which each thread has of its own
 def _step(module: LSTMModule, chunk: Chunk, of_errors: Loss, share: float) -> Step:
     """Those of a chunk, each output of which counts for `share` of the loss."""
     read, last_step = module.read_windows(chunk.windows)
-    layers = _forward(module, read.transpose(0, 1), chunk.masks, for_gradients=True)
-    outputs, hidden = _outputs_and_hidden(module, layers, last_step)
+    layers = _forward(module, read.transpose(0, 1), chunk.masks)
+    hidden = _joined([run.last_hidden[0] for run in layers[-1]])
+    outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
+    if module.linear is not None:
+        outputs += module.linear(last_step)
     losses, slopes = of_errors(outputs - chunk.targets, share)
     if chunk.weights is not None:
         losses *= chunk.weights[:, None]
@@ -161,22 +138,12 @@ def _step(module: LSTMModule, chunk: Chunk, of_errors: Loss, share: float) -> St
     return losses.sum().mul_(share), outputs, gradients
 
 
-def _outputs_and_hidden(
-    module: LSTMModule, layers: list[list[_Run]], last_step: Tensor
-) -> tuple[Tensor, Tensor]:
-    hidden = _joined([run.last_hidden[0] for run in layers[-1]])
-    outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
-    if module.linear is not None:
-        outputs += module.linear(last_step)
-    return outputs, hidden
-
-
 def _joined(directions: list[Tensor]) -> Tensor:
     return directions[0] if len(directions) == 1 else torch.cat(directions, dim=-1)
 
 
 def _forward(
-    module: LSTMModule, steps: Tensor, masks: Sequence[Tensor], *, for_gradients: bool
+    module: LSTMModule, steps: Tensor, masks: Sequence[Tensor]
 ) -> list[list[_Run]]:
     """The runs of each layer, one a direction, over steps (seq_length, b, F)."""
     start = steps.new_zeros(1, steps.shape[1], module.lstm.hidden_size)
@@ -189,7 +156,7 @@ def _forward(
         steps = steps.contiguous()
         layers.append(
             [
-                _forward_of_run(weights, start, steps, direction == 1, for_gradients)
+                _forward_of_run(weights, start, steps, reverse=direction == 1)
                 for direction, weights in enumerate(weights_of_directions)
             ]
         )
@@ -197,11 +164,11 @@ def _forward(
 
 
 def _forward_of_run(
-    weights: Sequence[Tensor], start: Tensor, steps: Tensor, reverse: bool, train: bool
+    weights: Sequence[Tensor], start: Tensor, steps: Tensor, *, reverse: bool
 ) -> _Run:
     # The workspace is given where gradients are enabled, whoever asks for them.
     weights = [weight.detach() for weight in weights]
-    with torch.set_grad_enabled(train):
+    with torch.enable_grad():
         results = torch.ops.aten.mkldnn_rnn_layer(
             steps,
             *weights,
@@ -215,7 +182,7 @@ def _forward_of_run(
             has_biases=True,
             bidirectional=False,
             batch_first=False,
-            train=train,
+            train=True,
         )
     return _Run(weights, start, steps, *results)
 

@@ -198,6 +198,33 @@ class LSTMModule(nn.Module):
             nn.init.zeros_(self.linear.weight)
 
 
+def is_as_written(module: nn.Module) -> bool:
+    """Whether its `forward` is the one above, in float32 on the CPU, and all that happens.
+
+    Then the same may be computed in another way. Hooks and autocast are someone's wish that
+    torch calls each part.
+    """
+    if type(module) is not LSTMModule or torch.is_autocast_enabled("cpu"):
+        return False
+    has_plain_weights = all(
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and not weight._backward_hooks
+        and not weight._post_accumulate_grad_hooks
+        for weight in module.parameters()
+    )
+    return has_plain_weights and not any(_has_hooks(part) for part in module.modules())
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
 def layer_table(module: LSTMModule, seq_length: int) -> str:
     """Layers, the shapes of their outputs and their parameter counts, as Keras's."""
     lstm, rows = module.lstm, []

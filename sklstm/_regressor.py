@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._callbacks import FitTasks
 from sklstm._module import layer_table
 from sklstm._net import LOSSES, WindowNet, make_net
+from sklstm._prediction import predict
 from sklstm._resume import resumed_fit
 from sklstm._saved_state import check_seal, sealed
 from sklstm._settings import Architecture, Training, check_input_shape, draw_seed
@@ -29,7 +30,6 @@ from sklstm._training import (
     best_epoch,
     check_fitted_shapes,
     net_state,
-    predict,
     resolve_device,
     restored_net,
     resume,
@@ -457,7 +457,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         windows, n_known = check_windows(self, X, reset=False)
-        predictions = predict(self.net_, windows, n_known)
+        predictions = predict(self.net_.module_, windows, n_known)
         predictions *= self._target_scale_
         predictions += self._target_mean_
         return predictions.reshape(len(windows), *self._target_shape_)

@@ -1,15 +1,11 @@
-"""What is done with a net: train it, go on with it, predict by it, save and restore it."""
+"""What is done with a net: train it, go on with it, save and restore it."""
 
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from sklstm._batches import gather, iter_rows_of_one_length, pad, windows_on
-from sklstm._gradients import is_computed_by_layers, outputs
 from sklstm._module import LSTMModule
 from sklstm._net import WindowNet, make_net
 from sklstm._persistence import (
@@ -28,12 +24,7 @@ from sklstm._settings import (
     check_same_optimizer,
 )
 from sklstm._targets import linear_forecast, mean_and_deviation
-from sklstm._threads import one_thread, ordered_map
-from sklstm._validation import check_finite_outputs
 from sklstm._window_set import WindowSet
-
-# Calls of the module that a thread makes for one part, whose start costs less than a call.
-N_CALLS_AT_ONCE = 8
 
 
 def resolve_device(device: str) -> str:
@@ -216,49 +207,3 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     net.history.extend({**epoch, "batches": []} for epoch in epochs)
     net.starts_at_best = state["training"]["n_iter_no_change"] is not None
     net.module_.eval()
-
-
-def n_predicted_at_once(module: LSTMModule, *, is_complete: bool) -> int:
-    """Windows that are predicted together: always as many, padded where fewer are left.
-
-    With one shape for all that know equally many steps, a row's bits do not depend on which
-    rows share the call. More windows of few units hide the overhead of a call, fewer of
-    many stay in the caches. Few windows know some steps only, and seldom equally many.
-    """
-    if next(module.parameters()).device.type != "cpu":
-        return 1024
-    if not is_complete:
-        return 8
-    return 2 ** min(8, max(4, round(np.log2(4096 / module.lstm.hidden_size))))
-
-
-def predict(net: WindowNet, windows: NDArray, n_known: NDArray[np.integer]) -> NDArray:
-    """Outputs (n_samples, n_outputs), each from the steps that its row knows."""
-    module, seq_length = net.module_, windows.shape[1]
-    device = torch.device(net.device)
-    module.eval()
-    by_layers = is_computed_by_layers(module)
-    source = windows_on(windows, device)
-
-    @torch.inference_mode()  # which other threads have of their own
-    def outputs_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Tensor]:
-        length = n_known[rows[0]]
-        n_rows = n_predicted_at_once(module, is_complete=length == seq_length)
-        parts = []
-        for start in range(0, len(rows), n_rows):
-            part = rows[start : start + n_rows]
-            known = gather(source, part, device)[:, seq_length - length :]
-            padded = pad(known, n_rows)
-            result = outputs(module, padded) if length and by_layers else module(padded)
-            parts.append(result[: len(part)])
-        return rows, torch.cat(parts).cpu()
-
-    predictions = np.empty((len(windows), module.dense.out_features))
-    most = N_CALLS_AT_ONCE * n_predicted_at_once(module, is_complete=True)
-    together = iter_rows_of_one_length(n_known, seq_length, most=most)
-    with one_thread():
-        parallel_map = ordered_map if device.type == "cpu" else map
-        for rows, values in parallel_map(outputs_of, together):
-            predictions[rows] = values.numpy()
-    check_finite_outputs(predictions)
-    return predictions

@@ -11,6 +11,7 @@ from torch import nn
 
 from sklstm import LSTMRegressor, _training
 from sklstm._net import Architecture, Training, make_net
+from sklstm._prediction import predict
 from sklstm._window_set import WindowSet
 
 
@@ -48,49 +49,6 @@ def test_view_of_windows_is_never_copied_whole(dtype):
     regressor.fit(windows[:9], y[:9])  # what torch imports at its first step is not meant
     assert peak_bytes(regressor.fit, windows, y) < in_float32 / 4
     assert peak_bytes(regressor.predict, windows) < in_float32 / 4
-
-
-@pytest.mark.parametrize("units", [5, 33, 50, 64, 130])
-@pytest.mark.parametrize("beside", [-1, 0, 1])
-def test_chunks_of_any_length_predict_the_same_bits(units, beside):
-    net = small_net(units=units)
-    at_once = _training.n_predicted_at_once(net.module_, is_complete=True)
-    n_samples = at_once + beside
-    windows = np.random.default_rng(0).normal(size=(n_samples, 4, 2))
-    known = np.full(n_samples, 4)
-    known[1::7] = np.arange(len(known[1::7])) % 5  # every length from none to all steps
-    alone = [
-        _training.predict(net, windows[i : i + 1], known[i : i + 1])
-        for i in range(n_samples)
-    ]
-    together = _training.predict(net, windows, known)
-    np.testing.assert_array_equal(together, np.concatenate(alone))
-
-
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_parts_predicted_in_threads_have_the_same_bits(n_threads):
-    net = small_net(units=130)
-    windows = np.random.default_rng(0).normal(size=(2000, 4, 2))
-    known = np.full(2000, 4)
-    alone = _training.predict(net, windows, known)
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        np.testing.assert_array_equal(_training.predict(net, windows, known), alone)
-        assert torch.get_num_threads() == n_threads
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_steps_before_the_known_ones_are_not_read():
-    net = small_net()
-    windows = np.random.default_rng(0).normal(size=(3, 4, 2))
-    other = windows.copy()
-    other[0, :4], other[1, :2], other[2, :1] = np.nan, 1e6, -1e6
-    known = np.array([0, 2, 3])
-    np.testing.assert_array_equal(
-        _training.predict(net, windows, known), _training.predict(net, other, known)
-    )
 
 
 LOSSES = {
@@ -164,7 +122,7 @@ def test_training_reads_the_named_rows_only():
         targets[others] += change
         net = small_net(epochs=3, batch_size=2)
         _training.train(net, WindowSet(windows, targets, rows))
-        outputs.append(_training.predict(net, windows[rows], np.full(5, 4)))
+        outputs.append(predict(net.module_, windows[rows], np.full(5, 4)))
     np.testing.assert_array_equal(*outputs)
 
 
@@ -223,7 +181,7 @@ def test_trained_net_is_left_ready_to_predict():
     windows, known = np.ones((6, 4, 2)), np.full(6, 4)
     _training.train(net, WindowSet(windows, np.ones((6, 1)), np.arange(6)))
     np.testing.assert_array_equal(
-        _training.predict(net, windows, known), _training.predict(net, windows, known)
+        predict(net.module_, windows, known), predict(net.module_, windows, known)
     )
 
 
