@@ -115,10 +115,11 @@ def _agreeing_widths(shapes: Any, widest: int) -> tuple[int, ...]:
     How a product is summed depends on its shape and not on its numbers, so random ones
     tell. Where narrower calls differ, few windows are padded to more.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cpu").manual_seed(0)
 
     def random(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator) / shape[-1] ** 0.5
+        values = torch.empty(shape, dtype=torch.float32, device="cpu")
+        return values.normal_(std=shape[-1] ** -0.5, generator=generator)
 
     weights: _Weights = _each(lambda shape: random(*shape), shapes)
     n_features = weights.cells[0][0].shape[1] - len(weights.cells[0][0]) // 4 - 1
@@ -203,10 +204,10 @@ def _half_hidden(weights: Tensor, steps: list[Tensor], *, keeps_all: bool) -> li
     state = weights.new_zeros(units + n_inputs + 1, n_windows)
     state[-1] = 1
     hidden, inputs = state[:units], state[units:-1]
-    gates = torch.empty(4 * units, n_windows)
+    gates = weights.new_empty(4 * units, n_windows)
     let_in, kept, candidate, let_out = gates.view(4, units, n_windows)
-    twice_cell = torch.zeros(units, n_windows)
-    squashed = torch.empty(units, n_windows)
+    twice_cell = weights.new_zeros(units, n_windows)
+    squashed = weights.new_empty(units, n_windows)
     passed = []
     for step in steps:
         inputs.copy_(step)
