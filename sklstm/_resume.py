@@ -70,7 +70,7 @@ def resumed_fit(
             "checkpoint does not support warm_start=True, whose fits begin where the "
             "regressor stands. Save the regressor between them, or set warm_start=False."
         )
-    path = Path(os.fsdecode(regressor.checkpoint))
+    path = _path(os.fsdecode(regressor.checkpoint))
     told = identity(regressor, training, validation, seed)
     epochs = int(regressor.epochs)
     with ExitStack() as stack:
@@ -81,6 +81,18 @@ def resumed_fit(
                 raise unwritable(path, error) from error
         # Read again, since another fit may have written before the file was locked.
         yield EpochSaver(path, told, seed, saved=_checked(path, told, epochs))
+
+
+def _path(checkpoint: str) -> Path:
+    try:
+        is_a_name = bool(checkpoint) and b"\0" not in os.fsencode(checkpoint)
+    except UnicodeEncodeError:
+        is_a_name = False
+    if not is_a_name:
+        raise ValueError(
+            f"checkpoint={checkpoint!r} is not the path of a file. Give one, or None."
+        )
+    return Path(checkpoint)
 
 
 def _checked(path: Path, told: dict[str, Any], epochs: int) -> Any:

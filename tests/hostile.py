@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import copy
 import io
+import tempfile
 import traceback
 import warnings
 from collections import Counter
@@ -306,6 +307,7 @@ OWN = {
     "device": DEVICES,
     "skorch_params": SKORCH_PARAMS,
     "loss": ["absolute_error", "huber", "Huber"],
+    "checkpoint": ["\0", Path("a"), Path("b\0"), b"a", "\ud800", "🦙"],
 }
 
 
@@ -593,7 +595,10 @@ def assert_same_windows(windows, expected):
 
 
 def draw(cases, check, *, n_examples, **how):
-    """Check so many cases, and shrink the first that fails."""
+    """Check so many cases, and shrink the first that fails.
+
+    In a folder of their own, since some take what they draw for the path of a checkpoint.
+    """
 
     @settings(
         max_examples=n_examples,
@@ -607,7 +612,8 @@ def draw(cases, check, *, n_examples, **how):
     def checked(case):
         check(case)
 
-    checked()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        checked()
 
 
 def n_regressor_calls():

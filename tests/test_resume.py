@@ -499,6 +499,12 @@ def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypa
         make_regressor(checkpoint=tmp_path).fit(WINDOWS, TARGETS)
 
 
+@pytest.mark.parametrize("name", ["", "\0", "a\0b", "\ud800"])
+def test_what_no_file_can_be_called_is_an_error(name):
+    with pytest.raises(ValueError, match="is not the path of a file"):
+        make_regressor(checkpoint=name).fit(WINDOWS, TARGETS)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder_is_an_error_before_training(tmp_path):
     tmp_path.chmod(0o500)
