@@ -31,7 +31,7 @@ from sklstm._windows import iter_parts
 # overhead.
 STATE_SIZE = 2**15
 READ_SIZE = 2**17
-FEWEST, MOST = 128, 1024
+FEWEST, MOST = 64, 1024
 # The narrowest call: two vectors of eight, the least that torch does not split up.
 NARROWEST = 16
 # Windows of a call on a device of its own, where calls cost more than what they compute.
