@@ -202,6 +202,7 @@ def test_thread_count_is_left_as_it_was_by_fits_in_threads_of_which_some_fail(n_
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+@pytest.mark.filterwarnings("ignore:.* use of fork:DeprecationWarning")  # of Python 3.12
 def test_search_in_any_backend_gives_the_same_scores_where_some_fits_fail(
     backend, n_threads
 ):
