@@ -38,6 +38,7 @@ from sklstm._training import (
 )
 from sklstm._validation import (
     check_both_given,
+    check_finite_predictions,
     check_same_outputs,
     check_sample_weight,
     check_targets,
@@ -452,14 +453,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             If `X` has another shape than in `fit`, holds inf, holds NaN elsewhere than in
-            the first steps of a window, or is so large that a prediction leaves the finite
-            numbers.
+            the first steps of a window, or is so large, as `y` in `fit` may be too, that a
+            prediction leaves the finite numbers.
         """
         check_is_fitted(self, "net_")
         windows, n_known = check_windows(self, X, reset=False)
         predictions = predict(self.net_.module_, windows, n_known)
-        predictions *= self._target_scale_
-        predictions += self._target_mean_
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            predictions *= self._target_scale_
+            predictions += self._target_mean_
+        check_finite_predictions(predictions)
         return predictions.reshape(len(windows), *self._target_shape_)
 
     def score(

@@ -317,13 +317,13 @@ def check_training_rows(
     return rows
 
 
-def check_finite_outputs(outputs: NDArray) -> None:
-    """That the network stayed inside float32."""
-    finite = np.isfinite(outputs).all(axis=1)
+def check_finite_predictions(predictions: NDArray) -> None:
+    """That the network stayed inside float32, and the target's units inside float64."""
+    finite = np.isfinite(predictions).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X "
-            "holds values too large for the network. Scale X as in fit."
+            f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
+            "or y in fit, holds values too large for the network. Scale X as in fit."
         )
 
 

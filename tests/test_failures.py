@@ -112,8 +112,17 @@ def test_windows_that_float32_can_hold_are_predicted_by_finite_numbers(value, re
 
 def test_difference_of_steps_that_float32_can_not_hold_is_an_error():
     regressor = make_regressor(residual=True).fit(WINDOWS, TARGETS)
-    with pytest.raises(ValueError, match=r"row \d leaves the finite numbers: X holds"):
+    with pytest.raises(ValueError, match=r"row \d leaves the finite numbers: X, or"):
         regressor.predict(extreme_windows(3e38))
+
+
+def test_prediction_beyond_float64_is_an_error():
+    last_step = WINDOWS[:, -1, 0]
+    regressor = make_regressor(residual=True)  # which goes on in a straight line
+    regressor.fit(WINDOWS, 1e308 * (last_step / np.abs(last_step).max()))
+    assert np.isfinite(regressor.predict(WINDOWS)).all()
+    with pytest.raises(ValueError, match=r"leaves the finite numbers: X, or y in fit"):
+        regressor.predict(100 * WINDOWS)
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")

@@ -351,7 +351,7 @@ MAY_IMPORT = {
         "_window_set",
     },
     "_threads": set(),
-    "_prediction": {"_batches", "_module", "_threads", "_validation", "_windows"},
+    "_prediction": {"_batches", "_module", "_threads", "_windows"},
     "_training": {
         "_module",
         "_net",
