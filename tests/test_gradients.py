@@ -9,8 +9,8 @@ from skorch.callbacks import Callback
 
 from sklstm import LSTMRegressor, _gradients
 from sklstm._gradients import is_computed_by_layers, loss_and_gradients, n_chunks
-from sklstm._module import LSTMModule
 from sklstm._threads import one_thread
+from tests.modules import make_module
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN"
@@ -30,26 +30,6 @@ FORMS = {
     "residual of two layers": {"residual": True, "num_layers": 2},
     "dropout": {"num_layers": 3, "dropout": 0.4, "bidirectional": True},
 }
-
-
-def make_module(n_features=3, n_outputs=2, *, units=7, **form):
-    defaults = {"num_layers": 1, "dropout": 0.0, "bidirectional": False, "residual": False}
-    module = LSTMModule(
-        n_features,
-        n_outputs,
-        units=units,
-        generator=torch.Generator().manual_seed(0),
-        **defaults | form,
-    )
-    if module.linear is not None:
-        values = torch.randn(4, n_features, generator=torch.Generator().manual_seed(1))
-        module.start_linear(
-            values[:1].repeat(n_outputs, 1),
-            torch.ones(n_outputs),
-            values[1],
-            values[2].exp(),
-        )
-    return module
 
 
 def make_batch(n_rows, n_steps, n_features=3, n_outputs=2):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from sklstm import _prediction
-from sklstm._module import LSTMModule
 from sklstm._prediction import n_at_once, predict
+from tests.modules import make_module
 
 FORMS = {
     "plain": {},
@@ -27,27 +27,7 @@ FORMS = {
 }
 
 
-def make_module(n_features=2, n_outputs=1, *, units=5, **form):
-    defaults = {"num_layers": 1, "dropout": 0.0, "bidirectional": False, "residual": False}
-    module = LSTMModule(
-        n_features,
-        n_outputs,
-        units=units,
-        generator=torch.Generator().manual_seed(0),
-        **defaults | form,
-    )
-    if module.linear is not None:
-        values = torch.randn(3, n_features, generator=torch.Generator().manual_seed(1))
-        module.start_linear(
-            values[:1].repeat(n_outputs, 1),
-            torch.ones(n_outputs),
-            values[1],
-            values[2].exp(),
-        )
-    return module
-
-
-def make_windows(n_samples, n_steps=4, n_features=2):
+def make_windows(n_samples, n_steps=4, n_features=3):
     """Windows, and steps known: every number of them in each seventh row, else all."""
     windows = np.random.default_rng(0).normal(size=(n_samples, n_steps, n_features))
     known = np.full(n_samples, n_steps)
@@ -66,7 +46,7 @@ def by_module(module, windows, known):
 @pytest.mark.parametrize("form", FORMS)
 def test_outputs_are_those_of_the_module(form, n_outputs):
     module = make_module(3, n_outputs, **FORMS[form])
-    windows, known = make_windows(60, n_features=3)
+    windows, known = make_windows(60)
     expected = by_module(module, windows, known)
     np.testing.assert_allclose(predict(module, windows, known), expected, atol=2e-6)
 
@@ -156,7 +136,7 @@ def test_parts_predicted_in_threads_have_the_same_bits(n_threads):
 
 def test_steps_before_the_known_ones_are_not_read():
     module = make_module()
-    windows = np.random.default_rng(0).normal(size=(3, 4, 2))
+    windows = np.random.default_rng(0).normal(size=(3, 4, 3))
     other = windows.copy()
     other[0, :4], other[1, :2], other[2, :1] = np.nan, 1e6, -1e6
     known = np.array([0, 2, 3])
