@@ -368,7 +368,7 @@ def test_targets_of_rows_that_are_not_trained_on_may_lie_anywhere(level):
     )
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "nowhere", "cpu:x", ""])
+@pytest.mark.parametrize("device", ["cuda:99", "hpu", "nowhere", "cpu:x", ""])
 def test_device_that_is_not_there_is_named(device):
     with pytest.raises(ValueError, match=f"device='{device}' can not be used here"):
         make_regressor(device=device).fit(WINDOWS, TARGETS)
