@@ -17,34 +17,22 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._callbacks import FitTasks
-from sklstm._module import layer_table
-from sklstm._net import LOSSES, WindowNet, make_net
-from sklstm._prediction import predict
-from sklstm._resume import resumed_fit
-from sklstm._saved_state import check_seal, sealed
-from sklstm._settings import Architecture, Training, check_input_shape, draw_seed
-from sklstm._targets import r_squared
-from sklstm._threads import one_thread
-from sklstm._training import (
-    best_epoch,
-    check_fitted_shapes,
-    net_state,
-    resolve_device,
-    restored_net,
-    resume,
-    train,
-    training_history,
-)
-from sklstm._validation import (
+from sklstm._arrays import check_targets
+from sklstm._network._losses import LOSSES
+from sklstm._network._prediction import predict
+from sklstm._network._runtime import one_thread, resolve_device
+from sklstm._network._summary import layer_table
+from sklstm._storage._checksum import check_seal, sealed
+from sklstm._training._callbacks import FitTasks
+from sklstm._training._checks import (
     check_both_given,
     check_finite_predictions,
     check_same_outputs,
     check_sample_weight,
-    check_targets,
     check_windows,
 )
-from sklstm._window_set import (
+from sklstm._training._config import Architecture, Training, check_input_shape, draw_seed
+from sklstm._training._data import (
     WindowSet,
     check_validation_set,
     check_window_set,
@@ -53,6 +41,16 @@ from sklstm._window_set import (
     target_scale,
     without_repeats,
 )
+from sklstm._training._net import WindowNet, make_net
+from sklstm._training._resume import resumed_fit
+from sklstm._training._scaling import r_squared
+from sklstm._training._state import (
+    check_fitted_shapes,
+    net_state,
+    restored_net,
+    training_history,
+)
+from sklstm._training._train import best_epoch, resume, train
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import torch
 
-from sklstm._module import LSTMModule
+from sklstm._network._module import LSTMModule
 
 
 def make_module(n_features=3, n_outputs=2, *, units=7, **form):

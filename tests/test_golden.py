@@ -13,8 +13,8 @@ from tests.golden.make import FOLDER, N_FITTED, OF_SERIES, OF_WINDOWS
 
 VERSIONS = sorted(path for path in FOLDER.iterdir() if (path / "arrays.npz").exists())
 TRUSTED = {
-    "sklstm._regressor.LSTMRegressor",
-    "sklstm._transformer.WindowTransformer",
+    "sklstm.LSTMRegressor",
+    "sklstm.WindowTransformer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split.TimeSeriesSplit",
 }

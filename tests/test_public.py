@@ -315,124 +315,40 @@ def test_every_example_has_a_test_of_its_own():
     assert {example.name for example in EXAMPLES} == tested
 
 
-# Which files of ours each file may import; DESIGN's order. A new file needs its line.
-MAY_IMPORT = {
-    "_gates": set(),
-    "_index": set(),
-    "_module": set(),
-    "_persistence": {"_saved_state", "_settings"},
-    "_saved_state": {"_version"},
-    "_reading": set(),
-    "_settings": set(),
-    "_optimizer": set(),
-    "_targets": {"_windows"},
-    "_windows": set(),
-    "_validation": {"_index", "_reading", "_windows"},
-    "_window_set": {"_targets", "_validation"},
-    "_batches": {"_window_set", "_windows"},
-    "_callbacks": set(),
-    "_checkpoint": {"_windows"},
-    "_resume": {
-        "_checkpoint",
-        "_net",
-        "_persistence",
-        "_saved_state",
-        "_training",
-        "_window_set",
-    },
-    "_gradients": {"_module", "_threads"},
-    "_net": {
-        "_batches",
-        "_gradients",
-        "_module",
-        "_optimizer",
-        "_settings",
-        "_threads",
-        "_window_set",
-    },
-    "_threads": set(),
-    "_prediction": {"_batches", "_module", "_threads", "_windows"},
-    "_training": {
-        "_module",
-        "_net",
-        "_persistence",
-        "_saved_state",
-        "_settings",
-        "_targets",
-        "_window_set",
-    },
-    "_transformer": {"_index", "_saved_state", "_validation", "_windows"},
-    "_version": set(),
-    "_regressor": {
-        "_callbacks",
-        "_module",
-        "_net",
-        "_prediction",
-        "_resume",
-        "_saved_state",
-        "_settings",
-        "_targets",
-        "_threads",
-        "_training",
-        "_validation",
-        "_window_set",
-    },
-    "_unwrapping": {"_regressor"},
-    "_inspection": {
-        "_gates",
-        "_persistence",
-        "_regressor",
-        "_unwrapping",
-        "_validation",
-        "_windows",
-    },
-    "_drawing": set(),
-    "_forecast_display": {"_drawing", "_index", "_unwrapping", "_validation"},
-    "_history_display": {"_drawing", "_regressor", "_unwrapping"},
-    "_gate_display": {
-        "_drawing",
-        "_gates",
-        "_index",
-        "_inspection",
-        "_unwrapping",
-        "_validation",
-    },
-    "__init__": {
-        "_forecast_display",
-        "_gate_display",
-        "_history_display",
-        "_inspection",
-        "_onnx",
-        "_regressor",
-        "_saved_state",
-        "_transformer",
-        "_version",
-    },
-    "_onnx": {"_onnx_graph", "_onnx_parts", "_saved_state"},
-    "_onnx_graph": {"_onnx_parts"},
-    "_onnx_parts": {"_regressor", "_transformer"},
-}
-# Which files may import what only some should know.
+# Each room may import those before it, and its own files.
+FLOORS = [
+    {"_version", "_arrays", "_sklearn_compat"},
+    {"_storage"},
+    {"windows"},
+    {"_network"},
+    {"_training"},
+    {"_regressor"},
+    {"_pipelines"},
+    {"inspection", "export", "forecasting"},
+    {"__init__"},
+]
+# Rooms that may import what only some should know.
 ONLY_IN = {
-    "skorch": {"_net", "_resume"},
-    "torch": {
-        "_batches",
-        "_gradients",
-        "_module",
-        "_net",
-        "_optimizer",
-        "_persistence",
-        "_prediction",
-        "_threads",
-        "_training",
-        "_window_set",
-    },
-    "matplotlib": {"_drawing"},
-    "onnx": {"_onnx", "_onnx_graph"},
+    "skorch": {"_training"},
+    "torch": {"_network", "_training"},
+    "matplotlib": {"inspection"},
+    "onnx": {"export"},
     "skops": set(),
 }
 
-SOURCES = {path.stem: path for path in sorted((ROOT / "sklstm").glob("*.py"))}
+SOURCES = {
+    str(path.relative_to(ROOT / "sklstm").with_suffix("")): path
+    for path in sorted((ROOT / "sklstm").rglob("*.py"))
+}
+
+
+def room(source):
+    return source.partition("/")[0]
+
+
+def floor(source):
+    (found,) = [n for n, rooms in enumerate(FLOORS) if room(source) in rooms]
+    return found
 
 
 def imported_modules(path):
@@ -450,24 +366,25 @@ def imported_modules(path):
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_imports_run_one_way(source):
-    ours = {
-        name for name in imported_modules(SOURCES[source]) if name.startswith("sklstm.")
-    }
-    assert {name.split(".")[1] for name in ours} <= MAY_IMPORT[source]
+    for name in imported_modules(SOURCES[source]):
+        if name.startswith("sklstm."):
+            imported = name.split(".")[1]
+            is_own = imported == room(source)
+            assert is_own or floor(imported) < floor(source), name
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
-def test_only_the_named_files_import(library):
+def test_only_the_named_rooms_import(library):
     importing = {
-        source
+        room(source)
         for source, path in SOURCES.items()
         if library in {name.split(".")[0] for name in imported_modules(path)}
     }
     assert importing <= ONLY_IN[library]
 
 
-def test_windows_know_neither_scikit_learn_nor_pandas():
-    libraries = {name.split(".")[0] for name in imported_modules(SOURCES["_windows"])}
+def test_cutting_windows_needs_numpy_alone():
+    libraries = {name.split(".")[0] for name in imported_modules(SOURCES["windows/_views"])}
     assert libraries == {"collections", "numpy"}
 
 

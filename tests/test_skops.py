@@ -29,7 +29,7 @@ from tests.test_pickle import (
     output,
 )
 
-OURS = ["sklstm._regressor.LSTMRegressor", "sklstm._transformer.WindowTransformer"]
+OURS = ["sklstm.LSTMRegressor", "sklstm.WindowTransformer"]
 # scikit-learn's own that skops does not trust by itself, or functions that a model names.
 OF_OTHERS = {
     "sklearn.metrics._scorer._PassthroughScorer",

@@ -5,9 +5,9 @@ import torch
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, WindowTransformer
-from sklstm._gradients import _backward, _forward, loss_and_gradients
-from sklstm._threads import one_thread
-from sklstm._window_set import WindowSet
+from sklstm._network._gradients import _backward, _forward, loss_and_gradients
+from sklstm._network._runtime import one_thread
+from sklstm._training._data import WindowSet
 from tests.benchmarks.loops import (
     Network,
     train_by_hand,

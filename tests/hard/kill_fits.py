@@ -20,7 +20,7 @@ import torch
 from skorch.callbacks import EarlyStopping, LRScheduler
 
 from sklstm import LSTMRegressor
-from sklstm._checkpoint import read_checkpoint
+from sklstm._storage._files import read_checkpoint
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(40, 4, 2))

@@ -1,0 +1,225 @@
+"""LSTMModule: the network, shapes in and shapes out. torch only."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class LSTMModule(nn.Module):
+    """An LSTM over each window and a dense layer on its last hidden state.
+
+    With `residual`, the LSTM reads each window relative to its last step, and a linear map
+    of that last step is added: the network models the departure from a linear forecast.
+
+    Initial weights are those of Keras's ``LSTM`` and ``Dense``: Glorot-uniform input and
+    dense weights [1]_, orthogonal recurrent weights [2]_, a forget-gate bias of 1 [3]_ and
+    other biases of 0.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+        Features of a step, and values predicted from a window.
+
+    units : int
+        Size of the hidden state.
+
+    num_layers, dropout, bidirectional
+        As in :class:`torch.nn.LSTM`. The masks of `dropout` come from `generator`.
+
+    residual : bool
+        Whether to add the linear map; it starts at 0 until `start_linear` is called.
+
+    generator : torch.Generator
+        Source of the initial weights and of the dropout masks, so that torch's global
+        generator is neither read nor moved.
+
+    References
+    ----------
+    .. [1] Glorot & Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks", AISTATS 2010.
+    .. [2] Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of
+       learning in deep linear neural networks", ICLR 2014.
+    .. [3] Jozefowicz, Zaremba & Sutskever, "An empirical exploration of recurrent network
+       architectures", ICML 2015.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        *,
+        units: int,
+        num_layers: int,
+        dropout: float,
+        bidirectional: bool,
+        residual: bool = False,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.generator = generator
+        # Made without values ("meta"): torch's own initial values would move its global
+        # generator.
+        self.lstm = nn.LSTM(
+            n_features,
+            units,
+            num_layers=num_layers,
+            dropout=dropout if num_layers > 1 else 0.0,  # torch warns of one layer
+            bidirectional=bidirectional,
+            batch_first=True,
+            dtype=torch.float32,
+            device="meta",
+        ).to_empty(device=generator.device)
+        width = units * (2 if bidirectional else 1)
+        self.dense = nn.Linear(width, n_outputs, dtype=torch.float32, device="meta")
+        self.dense.to_empty(device=generator.device)
+        self.linear: nn.Linear | None = None
+        if residual:
+            self.linear = nn.Linear(
+                n_features, n_outputs, bias=False, dtype=torch.float32, device="meta"
+            )
+            self.linear.to_empty(device=generator.device)
+            zeros = torch.zeros(n_features, dtype=torch.float32, device=generator.device)
+            self.register_buffer("center", zeros)
+            self.register_buffer("scale", zeros + 1)
+        self._initialize_as_keras()
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Predict (B, n_outputs) from windows (B, seq_length, n_features).
+
+        Windows of no steps are predicted from the state before the first one, zero.
+        """
+        if windows.shape[1] == 0:
+            return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
+        read, last_step = self.read_windows(windows)
+        outputs = self.dense(self._last_hidden(read))
+        return outputs if self.linear is None else outputs + self.linear(last_step)
+
+    def read_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """What the LSTM reads of windows, and their standardized last steps (B, F).
+
+        Without `residual`, the windows as they are; the last step is not used then.
+        """
+        last_step = windows[:, -1]
+        if self.linear is None:
+            return windows, last_step
+        return windows - last_step[:, None], (last_step - self.center) / self.scale
+
+    def weights_of_layers(self) -> list[list[list[nn.Parameter]]]:
+        """Two weights and two biases of each direction of each layer, in torch's order."""
+        # `all_weights`, which is public, looks each up by name: a tenth of a small step.
+        weights: list[Any] = self.lstm._flat_weights
+        directions = [weights[first : first + 4] for first in range(0, len(weights), 4)]
+        n_directions = 2 if self.lstm.bidirectional else 1
+        return [
+            directions[first : first + n_directions]
+            for first in range(0, len(directions), n_directions)
+        ]
+
+    def dropout_masks(self, windows: Tensor) -> list[Tensor]:
+        """A mask (B, seq_length, width) for the steps between each two layers, if any."""
+        if not self.training or self.lstm.dropout == 0:
+            return []
+        kept, shape = 1.0 - self.lstm.dropout, (*windows.shape[:2], self.dense.in_features)
+        return [
+            torch.empty(shape, dtype=windows.dtype, device=self.generator.device)
+            .bernoulli_(kept, generator=self.generator)
+            .div_(kept)
+            .to(windows)
+            for _ in range(self.lstm.num_layers - 1)
+        ]
+
+    @torch.no_grad()
+    def start_linear(
+        self, slopes: Tensor, intercept: Tensor, center: Tensor, scale: Tensor
+    ) -> None:
+        """Start the linear map at (n_outputs, n_features) slopes of standardized steps.
+
+        The intercept is the dense layer's bias, which is also what a window without steps
+        is predicted by: the mean of the targets, if the steps are centred on their mean.
+        """
+        assert self.linear is not None
+        self.linear.weight.copy_(slopes)
+        self.dense.bias.copy_(intercept)
+        self.center.copy_(center)
+        self.scale.copy_(scale)
+
+    def _last_hidden(self, windows: Tensor) -> Tensor:
+        masks = self.dropout_masks(windows)
+        if masks:
+            return self._last_hidden_with_dropout(windows, masks)
+        _, (last_hidden, _) = self.lstm(windows)
+        return self._both_directions(last_hidden)
+
+    def _both_directions(self, last_hidden: Tensor) -> Tensor:
+        """The last layer's part of (layers * directions, B, units): (B, width)."""
+        n_directions = 2 if self.lstm.bidirectional else 1
+        return torch.cat(tuple(last_hidden[-n_directions:]), dim=-1)
+
+    def _last_hidden_with_dropout(self, windows: Tensor, masks: list[Tensor]) -> Tensor:
+        """Layer by layer, since torch's dropout knows only the global generator."""
+        lstm, steps = self.lstm, windows
+        n_directions = 2 if lstm.bidirectional else 1
+        state = windows.new_zeros(n_directions, len(windows), lstm.hidden_size)
+        for layer, directions in enumerate(self.weights_of_layers()):
+            if layer > 0:
+                steps = steps * masks[layer - 1]
+            steps, last_hidden, _ = torch.lstm(
+                steps,
+                (state, state),
+                [weight for weights in directions for weight in weights],
+                has_biases=True,
+                num_layers=1,
+                dropout=0.0,
+                train=True,
+                bidirectional=lstm.bidirectional,
+                batch_first=True,
+            )
+        return self._both_directions(last_hidden)
+
+    @torch.no_grad()
+    def _initialize_as_keras(self) -> None:
+        generator = self.generator
+        for name, weight in self.lstm.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(weight, generator=generator)
+            elif name.startswith("weight_hh"):
+                nn.init.orthogonal_(weight, generator=generator)
+            else:
+                nn.init.zeros_(weight)
+            if name.startswith("bias_ih"):  # torch adds bias_ih and bias_hh
+                weight.view(4, -1)[1] = 1.0  # gates: input, forget, cell, output
+        nn.init.xavier_uniform_(self.dense.weight, generator=generator)
+        nn.init.zeros_(self.dense.bias)
+        if self.linear is not None:
+            nn.init.zeros_(self.linear.weight)
+
+
+def is_as_written(module: nn.Module) -> bool:
+    """Whether its `forward` is the one above, in float32 on the CPU, and all that happens.
+
+    Then the same may be computed in another way. Hooks and autocast are someone's wish that
+    torch calls each part.
+    """
+    if type(module) is not LSTMModule or torch.is_autocast_enabled("cpu"):
+        return False
+    has_plain_weights = all(
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and not weight._backward_hooks
+        and not weight._post_accumulate_grad_hooks
+        for weight in module.parameters()
+    )
+    return has_plain_weights and not any(_has_hooks(part) for part in module.modules())
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )

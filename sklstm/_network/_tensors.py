@@ -1,0 +1,28 @@
+"""Tensors to arrays and back, in nests of dicts and lists."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def to_arrays(state: Any) -> Any:
+    """The same nest of dicts and lists, with arrays for tensors."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().numpy().copy()
+    if isinstance(state, dict):
+        return {key: to_arrays(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return [to_arrays(value) for value in state]
+    return state
+
+
+def to_tensors(state: Any) -> Any:
+    """The reverse of `to_arrays`."""
+    if isinstance(state, np.ndarray):
+        return torch.from_numpy(state.copy())
+    if isinstance(state, dict):
+        return {key: to_tensors(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [to_tensors(value) for value in state]
+    return state

@@ -1,0 +1,66 @@
+"""Batches: rows of a window set, gathered into float32 tensors.
+
+Windows are strided views that are never copied whole; rows are gathered, then cast. On a
+device of its own memory, the series goes over once and the windows are views there.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklstm._network._gather import N_VALUES_AT_ONCE, gather, windows_on
+from sklstm._training._data import WindowSet
+from sklstm.windows._views import iter_parts
+
+
+class Batch(tuple):
+    """(windows, targets), as skorch's callbacks unpack it, with the weights beside."""
+
+    weights: Tensor | None = None
+
+
+class Batches:
+    """Every row of a set once: in an order drawn anew each time, or as they stand."""
+
+    def __init__(
+        self,
+        windows: WindowSet,
+        *,
+        batch_size: int,
+        device: torch.device,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.windows = windows
+        self.batch_size = batch_size
+        self.device = device
+        self.generator = generator
+        self._source = windows_on(windows.windows, device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        chosen, order = self.windows, self._order()
+        size, weights = self.batch_size, None
+        n_values = int(np.prod(chosen.windows.shape[1:]))
+        n_together = size * max(1, N_VALUES_AT_ONCE // (size * n_values))
+        for part in iter_parts(len(chosen), n_together):
+            together = chosen.rows[part if order is None else order[part]]
+            windows = gather(self._source, together, self.device)
+            targets = gather(chosen.targets, together, self.device)
+            if chosen.weights is not None:
+                weights = gather(chosen.weights, together, self.device)
+            for start in range(0, len(together), size):
+                part = slice(start, start + size)
+                batch = Batch((windows[part], targets[part]))
+                if weights is not None:
+                    batch.weights = weights[part]
+                yield batch
+
+    def _order(self) -> NDArray[np.integer] | None:
+        if self.generator is None:
+            return None
+        n_rows, cpu = len(self.windows), torch.device("cpu")
+        dtype = torch.int32 if n_rows < 2**31 else torch.int64  # rows are many
+        order = torch.randperm(n_rows, dtype=dtype, generator=self.generator, device=cpu)
+        return order.numpy()

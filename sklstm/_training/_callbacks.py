@@ -1,0 +1,121 @@
+"""scikit-learn's callbacks, told of every epoch of a fit."""
+
+import copy
+import re
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackContext
+from skorch import NeuralNet
+from skorch.callbacks import (
+    Callback,
+)
+
+
+class FitTasks:
+    """The fit of an estimator as a task of scikit-learn's, with one subtask an epoch."""
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        *,
+        X: Any,
+        y: Any,
+        metadata: dict[str, Any],
+        max_epochs: int,
+    ) -> None:
+        self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit: CallbackContext = estimator._init_callback_context(
+            max_subtasks=max_epochs
+        )
+        self.fit.call_on_fit_task_begin(**self.arguments)
+
+    def begin_epoch(self, net: Any) -> None:
+        """Begin the task of an epoch."""
+        self.epoch = self.fit.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(**self.arguments)
+
+    def end_epoch(self, net: Any) -> bool:
+        """End it with the estimator as if the fit stopped here; whether it should."""
+        return self.epoch.call_on_fit_task_end(
+            **self.arguments, reconstruction_attributes={"net_": net}
+        )
+
+    def end(self) -> None:
+        """End the task of the whole fit."""
+        self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+
+
+# Far beyond any weight of use, and far enough below float32's largest number that what is
+# predicted by it stays finite.
+LARGEST_WEIGHT = 1e15
+
+
+class FiniteWeights(Callback):
+    """End with an error where weights grew so large that predictions may not be finite."""
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        largest = max(float(w.detach().abs().max()) for w in net.module_.parameters())
+        if not largest <= LARGEST_WEIGHT:
+            raise diverged(net, f"The weights grew to {largest}")
+
+
+def current_rate(net: NeuralNet) -> float:
+    """The learning rate in force, which a scheduler among the callbacks may change."""
+    return net.optimizer_.param_groups[0]["lr"]
+
+
+def diverged(net: NeuralNet, found: str) -> ValueError:
+    """The error of a training that left the finite numbers."""
+    return ValueError(
+        f"{found} in epoch {len(net.history)} with learning_rate={current_rate(net)}. "
+        "Lower learning_rate, set max_grad_norm (for example 1.0), or scale X."
+    )
+
+
+class KeepBestWeights(Callback):
+    """Stop when validation no longer improves, and go back to the best epoch."""
+
+    def __init__(self, n_iter_no_change: int, tol: float) -> None:
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        self.best_loss_, self.best_epoch_, self.n_unimproved_ = np.inf, 0, 0
+        # A fit that goes on from one that kept its best weights starts with those.
+        losses = [epoch.get("valid_loss", np.inf) for epoch in net.history]
+        if net.starts_at_best and np.isfinite(losses).any():
+            self.best_loss_, self.best_epoch_ = min(losses), int(np.argmin(losses)) + 1
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        loss = net.history[-1, "valid_loss"]
+        self.n_unimproved_ = (
+            self.n_unimproved_ + 1 if loss > self.best_loss_ - self.tol else 0
+        )
+        if loss < self.best_loss_:
+            self.best_loss_, self.best_epoch_ = loss, len(net.history)
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        net.stop_training |= self.n_unimproved_ >= self.n_iter_no_change
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        net.module_.load_state_dict(self.best_weights_)
+
+
+def print_plain(text: str) -> None:
+    """Print without the colours of skorch, which would show as codes in a file."""
+    print(re.sub(r"\x1b\[\d+m", "", text))
+
+
+class EpochTasks(Callback):
+    """Tell scikit-learn's callbacks of each epoch; any of them may stop the training."""
+
+    def __init__(self, tasks: Any) -> None:
+        self.tasks = tasks
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        self.tasks.begin_epoch(net)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        net.stop_training |= self.tasks.end_epoch(net)

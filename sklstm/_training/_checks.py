@@ -1,0 +1,210 @@
+"""What users pass, made into what the rest assumes; every message about an array.
+
+A check returns the checked value or raises ValueError with what was expected, what came
+and what to change. What scikit-learn's own checks say well is left to them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from sklstm._arrays import reading
+from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
+
+# The network computes in float32.
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_windows(
+    estimator: BaseEstimator, X: Any, *, reset: bool
+) -> tuple[NDArray, NDArray[np.integer]]:
+    """Windows of shape (n_samples, seq_length, n_features), and how much each knows.
+
+    A table (n_samples, seq_length) is taken as univariate windows. Views stay views.
+    """
+    with reading(X, "X"):
+        checked = check_array(
+            X,
+            dtype="numeric",
+            ensure_all_finite=False,
+            allow_nd=True,
+            estimator=estimator,
+            input_name="X",
+        )
+        if checked.ndim == 2 and (reset or _is_fitted_on_table(estimator)):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if checked.dtype.kind == "O":  # scikit-learn leaves objects in lists as they are
+            checked = checked.astype(np.float64)
+    windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
+    _check_window_shape(estimator, windows, n_dims=checked.ndim, reset=reset)
+    _check_window_range(windows)
+    n_known = n_known_steps(windows)
+    if (n_known < 0).any():
+        raise ValueError(
+            f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
+            "steps at the start of a window may be NaN, which means that they are not "
+            "known yet. Fill the gaps of the series before cutting windows."
+        )
+    if checked.ndim == 2:
+        _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
+    return windows, n_known
+
+
+def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> None:
+    """That NaN in a table stands for unknown steps, which overlapping rows show.
+
+    A table may as well have missing values, and dropping its rows in silence would be
+    wrong; in 3-D windows nothing else can be meant.
+    """
+    if len(table) == 1 or not incomplete.size:
+        return
+    # Each row against the one after it, the last against the one before.
+    earlier = np.minimum(incomplete, len(table) - 2)
+    shifted, kept = table[earlier, 1:], table[earlier + 1, :-1]
+    overlaps = ((shifted == kept) | (np.isnan(shifted) & np.isnan(kept))).all(axis=1)
+    if not overlaps.all():
+        raise ValueError(
+            f"X holds NaN in row {int(incomplete[overlaps.argmin()])}. In a table, NaN is "
+            "taken for steps that are not known yet only where rows are the consecutive "
+            "windows of one series, each the row before moved by one step. Fill missing "
+            "values in, or pass windows of shape (n_samples, seq_length, 1)."
+        )
+
+
+def _is_fitted_on_table(estimator: Any) -> bool:
+    # A table's features are its columns, the steps; windows have features of a step.
+    return estimator.n_features_in_ != estimator.window_shape_[1]
+
+
+def _check_window_shape(
+    estimator: Any, windows: NDArray, *, n_dims: int, reset: bool
+) -> None:
+    name = type(estimator).__name__
+    if windows.ndim != 3 or 0 in windows.shape:
+        raise ValueError(
+            f"{name} expects X of shape (n_samples, seq_length, n_features) or (n_samples, "
+            f"seq_length), with at least 1 of each, got {windows.shape}."
+        )
+    _, seq_length, n_features = windows.shape
+    if reset:
+        estimator.window_shape_ = (seq_length, n_features)
+        if n_dims == 3:
+            estimator.n_features_in_ = n_features
+            estimator.__dict__.pop("feature_names_in_", None)
+        return
+    if n_features != estimator.window_shape_[1]:
+        raise ValueError(
+            f"X has {n_features} features, but {name} is expecting "
+            f"{estimator.window_shape_[1]} features as input."
+        )
+    if seq_length != estimator.window_shape_[0]:
+        raise ValueError(
+            f"X has windows of {seq_length} steps, but {name} is expecting windows of "
+            f"{estimator.window_shape_[0]} steps, as in fit."
+        )
+
+
+def _check_window_range(windows: NDArray) -> None:
+    series = underlying_series(windows)
+    values = windows if series is None else series
+    # fmin and fmax pass NaN over, and reduce without a copy.
+    low = float(np.fmin.reduce(values, axis=None))
+    high = float(np.fmax.reduce(values, axis=None))
+    if np.isinf(low) or np.isinf(high):
+        raise ValueError(
+            "X holds inf; the network needs finite values. Replace inf by a number, or "
+            "drop the rows."
+        )
+    if max(-low, high) > LARGEST:
+        raise ValueError(
+            f"X holds {max(low, high, key=abs)!r}, beyond the range of float32 in which "
+            "the network computes. Scale X first, for example by StandardScaler."
+        )
+
+
+def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
+    """Weights (n_samples,), not negative and not all zero; None for equal ones."""
+    if sample_weight is None:
+        return None
+    with reading(sample_weight, "sample_weight"):
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    largest = float(weights.max())
+    # Only their ratios count; sums of the largest would overflow, products of the smallest
+    # vanish.
+    return weights if 1e-100 < largest < 1e100 else weights / largest
+
+
+def check_training_rows(
+    n_known: NDArray[np.integer], weights: NDArray | None, *, seq_length: int
+) -> NDArray[np.integer]:
+    """The rows to learn from: windows that are complete and have a weight."""
+    complete = n_known == seq_length
+    if not complete.any():
+        raise ValueError(
+            f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: "
+            f"at most {n_known.max()} steps are known before a row. Lower seq_length or "
+            "pass more rows."
+        )
+    rows = np.flatnonzero(complete if weights is None else complete & (weights > 0))
+    rows = rows.astype(row_dtype(len(n_known)), copy=False)
+    if not rows.size:
+        raise ValueError(
+            "sample_weight is zero for every complete window, which leaves nothing to "
+            "train on. Give at least one of them a weight."
+        )
+    return rows
+
+
+def check_finite_predictions(predictions: NDArray) -> None:
+    """That the network stayed inside float32, and the target's units inside float64."""
+    finite = np.isfinite(predictions).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
+            "or y in fit, holds values too large for the network. Scale X as in fit."
+        )
+
+
+def check_same_outputs(
+    shape: tuple[int, ...], expected: tuple[int, ...], *, name: str
+) -> None:
+    """That targets have the outputs seen before."""
+    if shape != expected:
+        raise ValueError(
+            f"{name} has {shape or 'no'} outputs, but {expected or 'no'} are expected, as "
+            "in the targets of the first fit."
+        )
+
+
+def check_scaled_targets(targets: NDArray) -> None:
+    """That targets, scaled or not, fit into the network's float32."""
+    largest = float(np.abs(targets).max())
+    if not largest <= LARGEST:
+        raise ValueError(
+            f"y holds {largest!r}, beyond the range of float32 in which the network "
+            "computes. Set normalize_y=True or divide y by a constant."
+        )
+
+
+def check_both_given(X_val: Any, y_val: Any) -> None:
+    """That validation data is whole."""
+    if (X_val is None) != (y_val is None):
+        given = "y_val" if X_val is None else "X_val"
+        raise ValueError(f"X_val and y_val come together, got only {given}.")
+
+
+def check_validation_rows(rows: NDArray[np.integer], validation_fraction: float) -> int:
+    """How many of the last rows to hold out, leaving some to train on."""
+    n_held_out = int(np.ceil(validation_fraction * len(rows)))
+    if n_held_out >= len(rows):
+        raise ValueError(
+            f"validation_fraction={validation_fraction!r} of {len(rows)} complete windows "
+            "leaves none to train on. Lower it or pass more rows."
+        )
+    return n_held_out

@@ -1,0 +1,330 @@
+"""The skorch net: its batches, training step, validation and seeds. skorch only here."""
+
+import copy
+import math
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochTimer,
+    GradientNormClipping,
+    PrintLog,
+)
+from skorch.helper import predefined_split
+from skorch.utils import TeeGenerator
+from torch import Tensor, nn
+
+from sklstm._network._adam import FusedAdam
+from sklstm._network._gradients import is_computed_by_layers, loss_and_gradients
+from sklstm._network._losses import LOSSES
+from sklstm._network._module import LSTMModule
+from sklstm._network._runtime import one_thread
+from sklstm._training._batches import Batch, Batches
+from sklstm._training._callbacks import (
+    EpochTasks,
+    FiniteWeights,
+    KeepBestWeights,
+    current_rate,
+    diverged,
+    print_plain,
+)
+from sklstm._training._config import Architecture, Training
+from sklstm._training._data import WindowSet
+
+
+class _Listeners(dict[str, list[Any]]):
+    """For each event, the callbacks that do something at it, looked up once a training."""
+
+    def __init__(self, callbacks: Iterable[Any]) -> None:
+        self.callbacks = list(callbacks)
+
+    def __missing__(self, event: str) -> list[Any]:
+        nothing = getattr(Callback, event)
+        self[event] = [
+            callback
+            for callback in self.callbacks
+            if getattr(getattr(callback, event), "__func__", None) is not nothing
+        ]
+        return self[event]
+
+
+class _MeanLoss:
+    """The mean over rows of the losses of batches, kept on their device for a while."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._n_rows: list[int] = []
+        self._sum, self._count = 0.0, 0
+
+    def add(self, loss: Tensor, n_rows: int) -> None:
+        self._losses.append(loss)
+        self._n_rows.append(n_rows)
+        if len(self._losses) == 256:
+            self._fetch()
+
+    def value(self) -> float:
+        self._fetch()
+        return self._sum / self._count
+
+    def _fetch(self) -> None:
+        """Wait for the device, once in many batches."""
+        if self._losses:
+            losses = torch.stack(self._losses).tolist()
+            self._sum += sum(map(operator.mul, losses, self._n_rows))
+            self._count += sum(self._n_rows)
+            self._losses, self._n_rows = [], []
+
+
+class WindowNet(NeuralNet):
+    """A skorch net over windows; `generator` draws the order of the batches."""
+
+    def __init__(
+        self,
+        module: LSTMModule,
+        *,
+        generator: torch.Generator,
+        architecture: Architecture,
+        training: Training,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(module, **kwargs)
+        self.generator = generator
+        self.architecture = architecture
+        self.training = training
+        self.stop_training = False
+        self.starts_at_best = False
+        self.is_resumable = True  # not where it was loaded without its optimizer
+        self._by_layers = False
+        self._weights: list[nn.Parameter] = []
+        self._listeners = _Listeners([])
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        callbacks = [("epoch_timer", EpochTimer()), ("finite_weights", FiniteWeights())]
+        if self.verbose:
+            callbacks.append(("print_log", PrintLog(sink=print_plain)))
+        return callbacks
+
+    def get_iterator(self, dataset: WindowSet, training: bool = False) -> Batches:
+        return Batches(
+            dataset,
+            batch_size=self.batch_size,
+            device=torch.device(self.device),
+            generator=self.generator if training else None,
+        )
+
+    def get_batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
+        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)
+        if batch.weights is not None:
+            errors = errors.mean(dim=1) * batch.weights
+        return errors.mean()
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        steps: list[dict[str, Tensor]] = []
+
+        def closure() -> Tensor:
+            steps.append(self.train_step_single(batch))
+            if self._listeners["on_grad_computed"]:
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                    batch=batch,
+                    training=True,
+                )
+            return steps[-1]["loss"]
+
+        self.optimizer_.step(closure)  # which may call it more than once
+        return steps[0]
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        if not self.module_.training:
+            self._set_training(True)
+        if not self._by_layers:
+            return self._train_step_by_autograd(batch)
+        loss, y_pred, gradients = loss_and_gradients(
+            self.module_, batch[0], batch[1], batch.weights, self.training.loss
+        )
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            weight.grad = gradient if weight.requires_grad else None
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _train_step_by_autograd(self, batch: Batch) -> dict[str, Tensor]:
+        self.optimizer_.zero_grad()
+        y_pred = self.module_(batch[0])
+        loss = self.get_batch_loss(y_pred, batch)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": y_pred}
+
+    @torch.no_grad()
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        if self.module_.training:
+            self._set_training(False)
+        y_pred = self.module_(batch[0])
+        return {"loss": self.get_batch_loss(y_pred, batch), "y_pred": y_pred}
+
+    def run_single_epoch(
+        self,
+        iterator: Batches | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[[Batch], dict[str, Tensor]],
+        **fit_params: Any,
+    ) -> None:
+        if iterator is None:
+            return
+        self._by_layers = is_computed_by_layers(self.module_)
+        self._weights = list(self.module_.parameters())
+        mean, n_batches = _MeanLoss(), 0
+        begins, ends = self._listeners["on_batch_begin"], self._listeners["on_batch_end"]
+        # The history of batches, which takes memory, is for callbacks that someone added.
+        is_watched = bool(self.training.skorch_params.get("callbacks"))
+        for batch in iterator:
+            if is_watched or begins:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step, n_rows = step_fn(batch), len(batch[1])
+            mean.add(step["loss"], n_rows)
+            if is_watched:
+                self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+                self.history.record_batch(f"{prefix}_batch_size", n_rows)
+            if ends:
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+            n_batches += 1
+        self.history.record(f"{prefix}_batch_count", n_batches)
+        self._record_loss(prefix, mean.value())
+
+    def _record_loss(self, prefix: str, loss: float) -> None:
+        """Record the loss of an epoch; stop where skorch would go on and predict NaN."""
+        name = f"{prefix}_loss"
+        if not math.isfinite(loss):
+            which = "training" if prefix == "train" else "validation"
+            raise diverged(self, f"The {which} loss became {loss}")
+        best = (e[name] for e in reversed(self.history[:-1]) if e.get(f"{name}_best"))
+        # In the float32 of its terms, which is what a saved history keeps.
+        loss = float(np.float32(loss))
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", loss < next(best, math.inf))
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        # Before any scheduler among the callbacks changes it for the next epoch.
+        self.history.record("learning_rate", current_rate(self))
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        if method_name == "on_train_begin":
+            self._listeners = _Listeners(callback for _, callback in self.callbacks_)
+        getattr(self, method_name)(self, **cb_kwargs)
+        for callback in self._listeners[method_name]:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                # How skorch's own EarlyStopping asks to stop; Ctrl-C goes through.
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                self.stop_training = True
+
+    def fit_loop(
+        self, X: WindowSet, y: Any = None, epochs: int | None = None, **fit_params: Any
+    ) -> Self:
+        training, validation = self.get_split_datasets(X)
+        sets = {"dataset_train": training, "dataset_valid": validation}
+        batches = self.get_iterator(training, training=True)
+        valid_batches = None if validation is None else self.get_iterator(validation)
+        for _ in range(self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **sets)
+            self.run_single_epoch(
+                batches, training=True, prefix="train", step_fn=self.train_step
+            )
+            self.run_single_epoch(
+                valid_batches, training=False, prefix="valid", step_fn=self.validation_step
+            )
+            self.notify("on_epoch_end", **sets)
+            if self.stop_training:
+                break
+        return self
+
+    def partial_fit(self, X: WindowSet, y: Any = None, **fit_params: Any) -> Self:
+        # skorch's own swallows KeyboardInterrupt and returns a half-trained net, which a
+        # search would score.
+        self.notify("on_train_begin", X=X, y=y)
+        self.fit_loop(X, y)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+
+def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
+    """The module, or a plain error where it is larger than memory."""
+    try:
+        with one_thread():  # orthogonal weights too are other bits on more
+            return LSTMModule(**asdict(architecture), generator=generator)
+    except (RuntimeError, MemoryError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"A network of units={architecture.units} and num_layers="
+            f"{architecture.num_layers} for {architecture.n_features} features can not be "
+            f"allocated: {str(error).splitlines()[0]} Lower units."
+        ) from error
+
+
+def make_net(
+    architecture: Architecture,
+    training: Training,
+    *,
+    device: str,
+    seed: int = 0,
+    validation: WindowSet | None = None,
+    tasks: Any = None,
+) -> WindowNet:
+    """A net with Keras's initial weights, all of its chance drawn from `seed`."""
+    # Two generators, so that each goes on where it stopped after the net was saved.
+    initial_seed, order_seed = np.random.SeedSequence(seed).generate_state(2)
+    module = make_module(
+        architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
+    )
+    # Callbacks keep state, and parameters are not to change by a fit.
+    skorch_params = {"optimizer": FusedAdam, **copy.deepcopy(training.skorch_params)}
+    net = WindowNet(
+        module,
+        generator=torch.Generator("cpu").manual_seed(int(order_seed)),
+        architecture=architecture,
+        training=training,
+        criterion=LOSSES[training.loss],
+        criterion__reduction="none",
+        lr=training.learning_rate,
+        max_epochs=training.epochs,
+        batch_size=training.batch_size,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=_callbacks(training, skorch_params.pop("callbacks", None) or [], tasks),
+        verbose=training.verbose,
+        device=device,
+        **skorch_params,
+    )
+    return _initialized(net, training)
+
+
+def _initialized(net: WindowNet, training: Training) -> WindowNet:
+    """The net with its optimizer and callbacks, or an error that names where from."""
+    try:
+        return net.initialize()
+    except Exception as error:
+        if not training.skorch_params:
+            raise
+        raise ValueError(
+            f"A net can not be made with the skorch_params {sorted(training.skorch_params)}"
+            f": {error}"
+        ) from error
+
+
+def _callbacks(training: Training, given: list[Any], tasks: Any) -> list[Any]:
+    callbacks: list[Any] = []
+    if training.max_grad_norm is not None:
+        callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
+    if training.n_iter_no_change is not None:
+        stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
+        callbacks.append(("keep_best_weights", stopping))
+    callbacks += given
+    return callbacks if tasks is None else [*callbacks, ("epoch_tasks", EpochTasks(tasks))]

@@ -1,0 +1,86 @@
+"""Targets: the scale that the network learns them in, and the way back."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from sklearn.metrics import r2_score
+
+from sklstm.windows._views import iter_parts
+
+# Numbers whose squares, and sums of them, float64 holds.
+SMALLEST, LARGEST = 1e-100, 1e100
+
+
+def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
+    """Weighted mean and standard deviation of each column; 0 for a constant one."""
+    # Relative to the largest value, so that squares neither overflow nor vanish.
+    largest = np.maximum(y.max(axis=0), -y.min(axis=0))
+    largest = np.where(largest == 0, 1.0, largest)
+    mean = _mean(lambda part: y[part] / largest, len(y), weights)
+    variance = _mean(lambda part: (y[part] / largest - mean) ** 2, len(y), weights)
+    scale = np.sqrt(variance)
+    # Rounding leaves a constant target a deviation that is not quite 0.
+    constant = scale <= 10 * np.finfo(y.dtype).eps * np.abs(mean)
+    return mean * largest, np.where(constant, 0.0, scale * largest)
+
+
+def _mean(
+    values: Callable[[slice], NDArray], n_rows: int, weights: NDArray | None
+) -> NDArray:
+    """Weighted mean of rows that are computed a part at a time, in little memory."""
+    total, total_weight = np.zeros(()), 0.0
+    for part in iter_parts(n_rows):
+        rows = np.ascontiguousarray(values(part))  # sums in another order have other bits
+        weight = np.ones(len(rows)) if weights is None else weights[part]
+        # einsum's loops give the same bits on any number of threads.
+        total = total + np.einsum("n,n...->...", weight, rows)
+        total_weight += weight.sum()
+    return total / total_weight
+
+
+def standardized(
+    y: NDArray, mean: NDArray, scale: NDArray, dtype: DTypeLike = np.float64
+) -> NDArray:
+    """Columns of mean 0 and deviation 1, or 0 where they are constant."""
+    out = np.empty(y.shape, dtype=dtype)
+    for part in iter_parts(len(y)):
+        with np.errstate(over="ignore"):  # rows that are not trained on may lie anywhere
+            out[part] = (y[part] - mean) / np.where(scale == 0, 1.0, scale)
+    return out
+
+
+def linear_forecast(
+    columns: NDArray,
+    center: NDArray,
+    scale: NDArray,
+    targets: NDArray,
+    weights: NDArray | None,
+) -> tuple[NDArray, NDArray]:
+    """Least-squares slopes (n_outputs, n_features) of standardized columns, intercept.
+
+    Solved by the normal equations, in loops whose result does not depend on the number of
+    threads of the linear algebra beneath.
+    """
+    n_rows, products = len(columns), np.zeros(())
+    intercept = _mean(lambda part: targets[part], n_rows, weights)
+    for part in iter_parts(n_rows):
+        rows = standardized(columns[part], center, scale)
+        weighted = rows if weights is None else rows * weights[part, np.newaxis]
+        both = np.hstack([rows, targets[part] - intercept])
+        products = products + np.einsum("ni,nj->ij", weighted, both)
+    gram, moments = np.split(products, [columns.shape[1]], axis=1)
+    # Columns that hardly differ share their coefficient instead of opposing each other.
+    return np.linalg.lstsq(gram, moments, rcond=1e-8)[0].T, intercept
+
+
+def r_squared(y: NDArray, predictions: NDArray, weights: NDArray | None) -> float:
+    """scikit-learn's R², also where squares leave float64."""
+    if y.size == predictions.size:
+        y = y.reshape(predictions.shape)
+        # The score does not depend on the unit, output by output.
+        largest = np.maximum(np.abs(y).max(axis=0), np.abs(predictions).max(axis=0))
+        is_extreme = (largest > LARGEST) | ((largest < SMALLEST) & (largest > 0))
+        unit = np.where(is_extreme, largest, 1.0)
+        y, predictions = y / unit, predictions / unit
+    return float(r2_score(y, predictions, sample_weight=weights))

@@ -1,0 +1,186 @@
+"""The state of a net as arrays and plain values, and back."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from sklstm._network._runtime import resolve_device
+from sklstm._network._tensors import to_arrays, to_tensors
+from sklstm._storage._checksum import damaged, sha256
+from sklstm._storage._trees import from_columns, to_columns, to_plain
+from sklstm._training._config import Architecture, Training, check_same_optimizer
+from sklstm._training._net import WindowNet, make_net
+
+
+def iter_weight_shapes(
+    architecture: Architecture,
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the module's weights; nothing of their size is made."""
+    a = architecture
+    directions = ["", "_reverse"] if a.bidirectional else [""]
+    width = a.units * len(directions)
+    if a.residual:
+        yield from [("center", (a.n_features,)), ("scale", (a.n_features,))]
+        yield "linear.weight", (a.n_outputs, a.n_features)
+    yield from [("dense.weight", (a.n_outputs, width)), ("dense.bias", (a.n_outputs,))]
+    for layer in range(a.num_layers):
+        n_inputs = a.n_features if layer == 0 else width
+        for direction in directions:
+            end = f"l{layer}{direction}"
+            yield f"lstm.weight_ih_{end}", (4 * a.units, n_inputs)
+            yield f"lstm.weight_hh_{end}", (4 * a.units, a.units)
+            yield f"lstm.bias_ih_{end}", (4 * a.units,)
+            yield f"lstm.bias_hh_{end}", (4 * a.units,)
+
+
+def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str | None:
+    """What is wrong with weights that should be those of the architecture, if anything."""
+    n_expected = 0
+    for name, shape in iter_weight_shapes(architecture):
+        n_expected += 1
+        weight = weights.get(name)
+        # Ends at the first weight that is missing, however many layers are claimed.
+        if not isinstance(weight, np.ndarray) or weight.dtype != np.float32:
+            return f"{name} should be an array of float32, got {type(weight).__name__}"
+        if weight.shape != shape:
+            return f"{name} should be of shape {shape}, got {weight.shape}"
+        if not np.isfinite(weight).all():
+            return f"{name} holds values that are not finite"
+    if len(weights) != n_expected:
+        return f"{n_expected} weights were expected, got {len(weights)}"
+    return None
+
+
+def training_history(net: WindowNet) -> list[dict[str, Any]]:
+    """One dict an epoch: epoch, losses, learning rate, seconds, and callbacks' records."""
+    return [
+        {"duration" if key == "dur" else key: value for key, value in epoch.items()}
+        for epoch in _told_history(net)
+    ]
+
+
+def _told_history(net: WindowNet) -> list[dict[str, Any]]:
+    """The net's own history without what only further training needs."""
+    return [
+        {
+            # Seconds to 7 digits, which halves what they take in a file.
+            key: to_plain(np.float32(value) if key == "dur" else value)
+            for key, value in epoch.items()
+            if not key.endswith(("batches", "_batch_count", "_best"))
+        }
+        for epoch in net.history
+    ]
+
+
+def _whole_history(net: WindowNet) -> list[dict[str, Any]]:
+    return [
+        {key: to_plain(value) for key, value in epoch.items() if key != "batches"}
+        for epoch in net.history
+    ]
+
+
+def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
+    """All that predictions need, as arrays and plain values.
+
+    With `resumable`, also all that further training needs to be the same to the last bit:
+    the optimizer, which takes twice the weights for Adam, and the generators.
+    """
+    state = {
+        "architecture": asdict(net.architecture),
+        "training": asdict(replace(net.training, skorch_params={})),
+        "module": to_arrays(net.module_.state_dict()),
+        "history": to_columns(to_arrays(_told_history(net))),
+    }
+    if resumable:
+        state |= {
+            "history": to_columns(to_arrays(_whole_history(net))),
+            "optimizer": to_arrays(net.optimizer_.state_dict()),
+            "optimizer_name": type(net.optimizer_).__name__,
+            "initial_generator": to_arrays(net.module_.generator.get_state()),
+            "order_generator": to_arrays(net.generator.get_state()),
+        }
+    return state
+
+
+def restored_net(
+    state: dict[str, Any], device: str, skorch_params: dict[str, Any]
+) -> WindowNet:
+    """The net of `net_state`, on a device that this machine has."""
+    architecture = check_net_state(state)
+    try:
+        resolve_device(device)
+    except ValueError:
+        device = "cpu"
+    # What is not resumable goes on with chance of its own, not with that of seed 0.
+    seed = int(sha256(state["module"])[:8], 16)
+    # Predicting takes none of the others, and a new fit makes its own net.
+    kept = {name: value for name, value in skorch_params.items() if name[:9] == "optimizer"}
+    try:
+        net = make_net(
+            architecture,
+            Training(
+                **{
+                    **state["training"],
+                    "skorch_params": kept if "optimizer" in state else {},
+                }
+            ),
+            device=device,
+            seed=seed,
+        )
+        net.is_resumable = state.get("optimizer_name") == type(net.optimizer_).__name__
+        if not net.is_resumable:
+            state = {name: value for name, value in state.items() if name != "optimizer"}
+        load_net_state(net, state)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise damaged("network", f"{type(error).__name__} {error}") from error
+    return net
+
+
+def check_net_state(state: dict[str, Any]) -> Architecture:
+    """The architecture that it tells, if its weights are of that; before any are made."""
+    try:
+        architecture = Architecture(**state["architecture"])
+        fault = fault_of_weights(architecture, state["module"])
+    except (AttributeError, KeyError, TypeError) as error:
+        fault = f"{type(error).__name__} {error}"
+    if fault is not None:
+        raise damaged("network", fault)
+    return architecture
+
+
+def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
+    """That what surrounds a net of `net_state` is of its shapes, and finite."""
+    architecture, name = check_net_state(state), type(regressor).__name__
+    n_features, n_outputs = architecture.n_features, architecture.n_outputs
+    try:
+        shape, window_shape = regressor._target_shape_, regressor.window_shape_
+        scale = np.array([regressor._target_mean_, regressor._target_scale_], np.float64)
+        fits = (
+            regressor.n_outputs_ == n_outputs == np.prod(shape, dtype=int)
+            and window_shape[1] == n_features
+            and scale.shape == (2, n_outputs)
+        )
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise damaged(name, f"{type(error).__name__} {error}") from error
+    if not fits or not np.isfinite(scale).all():
+        raise damaged(name, "the shapes of its targets and windows do not fit it")
+
+
+def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
+    """Let a net of the same architecture go on where another stopped."""
+    net.module_.load_state_dict(to_tensors(state["module"]))
+    if "optimizer" in state:
+        check_same_optimizer(state["optimizer_name"], type(net.optimizer_).__name__)
+        net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
+    if "order_generator" in state:
+        net.module_.generator.set_state(to_tensors(state["initial_generator"]))
+        net.generator.set_state(to_tensors(state["order_generator"]))
+    for group in net.optimizer_.param_groups:
+        group["lr"] = net.lr
+        group.setdefault("initial_lr", net.lr)  # a schedule goes on from it
+    epochs = from_columns(state["history"])
+    net.history.extend({**epoch, "batches": []} for epoch in epochs)
+    net.starts_at_best = state["training"]["n_iter_no_change"] is not None
+    net.module_.eval()

@@ -1,0 +1,211 @@
+"""The ONNX graph of a fitted model: windows in, predictions in the target's units out.
+
+Imports onnx at the top; who imports this file does so only where a graph is made.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike, NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from sklstm.export._parts import Parts
+
+# Known to runtimes since 2023, and has all that the graph needs.
+OPSET = 18
+IR_VERSION = 8
+
+INPUT, OUTPUT = "windows", "predictions"
+DTYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
+
+# torch stacks the gates as input, forget, cell, output; ONNX as input, output, forget,
+# cell.
+GATES = [0, 3, 1, 2]
+
+
+class Graph:
+    """Nodes and constants in the order in which they are made, each with one name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, values: ArrayLike, name: str = "constant") -> str:
+        """Keep an array, and give its name."""
+        name = f"{name}_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def node(self, operator: str, *inputs: Any, output: str = "", **attributes: Any) -> str:
+        """Apply an operator to names and arrays, and give the name of its output."""
+        return self.several(operator, *inputs, outputs=[output], **attributes)[0]
+
+    def several(
+        self, operator: str, *inputs: Any, outputs: list[str], **attributes: Any
+    ) -> list[str]:
+        """The same for an operator of several outputs; "" for names of our own."""
+        number = len(self.nodes)
+        names = [name or f"{operator}_{number}_{i}" for i, name in enumerate(outputs)]
+        inputs = tuple(x if isinstance(x, str) else self.constant(x) for x in inputs)
+        self.nodes.append(
+            helper.make_node(
+                operator, inputs, names, name=f"{operator}_{number}", **attributes
+            )
+        )
+        return names
+
+
+def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.ModelProto:
+    """The model; rows that `predict` would refuse get NaN."""
+    graph = Graph()
+    steps = _network_input(graph, parts)
+    n_known, is_usable = _known_steps(graph, steps, parts.network_shape[0])
+    outputs = _network(graph, steps, n_known, parts)
+    predictions = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
+    predictions = graph.node("Mul", predictions, parts.target_scale)
+    predictions = graph.node("Add", predictions, parts.target_mean)
+    predictions = graph.node("Where", is_usable, predictions, np.float64(np.nan))
+    shape = np.array([-1, *parts.target_shape], dtype=np.int64)
+    graph.node("Reshape", predictions, shape, output=OUTPUT)
+    made = helper.make_graph(
+        graph.nodes,
+        "LSTMRegressor",
+        [helper.make_tensor_value_info(INPUT, DTYPES[dtype], ["n", *parts.window_shape])],
+        [
+            helper.make_tensor_value_info(
+                OUTPUT, TensorProto.DOUBLE, ["n", *parts.target_shape]
+            )
+        ],
+        graph.constants,
+    )
+    model = helper.make_model(
+        made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
+    model.producer_name, model.producer_version = "sklstm", metadata["sklstm"]
+    helper.set_model_props(model, metadata)
+    return model
+
+
+def _network_input(graph: Graph, parts: Parts) -> str:
+    """What the network reads: (n, seq_length, n_features), scaled, float32."""
+    steps = graph.node("Cast", INPUT, to=TensorProto.DOUBLE)
+    for operator, values in parts.scaling:
+        scaled = graph.node(operator, steps, values)
+        if operator in ("Max", "Min"):
+            # What no prediction is made of is to reach the checks as it is.
+            is_nan, is_inf = graph.node("IsNaN", steps), graph.node("IsInf", steps)
+            scaled = graph.node("Where", graph.node("Or", is_nan, is_inf), steps, scaled)
+        steps = scaled
+    if parts.network_shape != parts.window_shape:
+        shape = np.array([-1, *parts.network_shape], dtype=np.int64)
+        steps = graph.node("Reshape", steps, shape)
+    return graph.node("Cast", steps, to=TensorProto.FLOAT)
+
+
+def _known_steps(graph: Graph, steps: str, seq_length: int) -> tuple[str, str]:
+    """How many last steps of each window are known, (n,); and whether it is one, (n, 1).
+
+    It is one if it holds no inf, and NaN in whole steps at its start only.
+    """
+    by_feature, by_step = np.array([2]), np.array([1])
+    is_missing = _as_float(graph, graph.node("IsNaN", steps))  # (n, seq_length, F)
+    is_unknown = graph.node("ReduceMin", is_missing, by_feature, keepdims=0)
+    has_missing = graph.node("ReduceMax", is_missing, by_feature, keepdims=0)
+    is_known = graph.node("Sub", np.float32(1), is_unknown)
+    # A known step after the last is the first one of a window that has no other.
+    is_known = graph.node("Pad", is_known, np.array([0, 0, 0, 1]), np.float32(1))
+    n_unknown = graph.node("ArgMax", is_known, axis=1, keepdims=1)  # (n, 1), int64
+    n_missing = graph.node("ReduceSum", has_missing, by_step, keepdims=1)
+    n_missing = graph.node("Cast", n_missing, to=TensorProto.INT64)
+    is_inf = _as_float(graph, graph.node("IsInf", steps))
+    is_finite = graph.node(
+        "Less", graph.node("ReduceMax", is_inf, np.array([1, 2]), keepdims=0), np.float32(1)
+    )
+    is_usable = graph.node(
+        "And",
+        graph.node("Equal", n_missing, n_unknown),
+        graph.node("Unsqueeze", is_finite, by_step),
+    )
+    n_known = graph.node("Sub", np.int64(seq_length), n_unknown)
+    return graph.node("Squeeze", n_known, by_step), is_usable
+
+
+def _network(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
+    """Outputs of the module, (n, n_outputs)."""
+    weights = parts.weights
+    has_steps = graph.node("Greater", n_known, np.int64(0))
+    has_steps = graph.node("Unsqueeze", has_steps, np.array([1]))  # (n, 1)
+    relative, last_step = steps, ""
+    if "linear.weight" in weights:
+        last_step = graph.node("Gather", steps, np.array([-1]), axis=1)  # (n, 1, F)
+        relative = graph.node("Sub", steps, last_step)
+    hidden = _last_hidden(graph, relative, n_known, parts)
+    # Without steps, the state before the first one.
+    hidden = graph.node("Where", has_steps, hidden, np.float32(0))
+    outputs = graph.node(
+        "Gemm", hidden, weights["dense.weight"], weights["dense.bias"], transB=1
+    )
+    if last_step:
+        last_step = graph.node("Squeeze", last_step, np.array([1]))
+        last_step = graph.node("Sub", last_step, weights["center"])
+        last_step = graph.node("Div", last_step, weights["scale"])
+        linear = graph.node("MatMul", last_step, weights["linear.weight"].T.copy())
+        linear = graph.node("Where", has_steps, linear, np.float32(0))
+        outputs = graph.node("Add", outputs, linear)
+    return outputs
+
+
+def _last_hidden(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
+    """Last hidden states of the last layer, both directions side by side."""
+    # Known steps first, in their order, as the operator reads sequences of a length each;
+    # at least one, since not every runtime takes a length of none.
+    n_read = graph.node("Max", n_known, np.int64(1))
+    backwards = graph.node(
+        "Slice",
+        steps,
+        *(np.array([i]) for i in (-1, np.iinfo(np.int64).min, 1, -1)),
+    )
+    steps = graph.node("ReverseSequence", backwards, n_read, batch_axis=0, time_axis=1)
+    steps = graph.node("Transpose", steps, perm=[1, 0, 2])  # (seq_length, n, F)
+    lengths = graph.node("Cast", n_read, to=TensorProto.INT32)
+    last_hidden = ""
+    for layer in range(parts.num_layers):
+        if layer > 0:  # (seq_length, directions, n, units): (seq_length, n, width)
+            steps = graph.node("Transpose", steps, perm=[0, 2, 1, 3])
+            steps = graph.node("Reshape", steps, np.array([0, 0, -1]))
+        w_ih, w_hh, bias = _layer_weights(parts, layer)
+        steps, last_hidden = graph.several(
+            "LSTM",
+            steps,
+            graph.constant(w_ih, f"lstm_{layer}_w_ih"),
+            graph.constant(w_hh, f"lstm_{layer}_w_hh"),
+            graph.constant(bias, f"lstm_{layer}_bias"),
+            lengths,
+            outputs=["", ""],
+            hidden_size=w_hh.shape[-1],
+            direction="bidirectional" if parts.bidirectional else "forward",
+        )
+    last_hidden = graph.node("Transpose", last_hidden, perm=[1, 0, 2])
+    width = parts.weights["dense.weight"].shape[1]
+    return graph.node("Reshape", last_hidden, np.array([-1, width]))
+
+
+def _layer_weights(parts: Parts, layer: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Of the operator: W (directions, 4 units, F), R (..., units), B (..., 8 units)."""
+    suffixes = [f"l{layer}", f"l{layer}_reverse"][: 1 + parts.bidirectional]
+
+    def stacked(name: str) -> NDArray:
+        arrays = [parts.weights[f"lstm.{name}_{suffix}"] for suffix in suffixes]
+        return np.stack([_gates_of_onnx(array) for array in arrays])
+
+    bias = np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)
+    return stacked("weight_ih"), stacked("weight_hh"), bias
+
+
+def _gates_of_onnx(array: NDArray) -> NDArray:
+    return array.reshape(4, -1, *array.shape[1:])[GATES].reshape(array.shape)
+
+
+def _as_float(graph: Graph, condition: str) -> str:
+    return graph.node("Cast", condition, to=TensorProto.FLOAT)

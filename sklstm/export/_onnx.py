@@ -1,0 +1,170 @@
+"""to_onnx: a fitted model as an ONNX file. onnx is imported only when it is called."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from sklearn.base import BaseEstimator
+
+from sklstm._storage._checksum import versions
+from sklstm.export._parts import Parts, parts_of
+
+# What protobuf, the format of the file, can hold, less room for all but the weights.
+LARGEST_BYTES = 2**31 - 2**20
+
+
+def to_onnx(
+    estimator: BaseEstimator,
+    path: str | os.PathLike[str],
+    *,
+    dtype: Literal["float32", "float64"] = "float32",
+) -> str:
+    """Write a fitted model as one ONNX graph, from windows to predictions.
+
+    The graph does what `predict` does with windows: it scales the features, runs the
+    network and gives predictions in the target's units. It runs wherever there is an ONNX
+    runtime, without Python, scikit-learn or torch.
+
+    Its input, ``"windows"``, has the shape (n, seq_length, n_features) and the dtype
+    `dtype`, with any number n of windows. Its output, ``"predictions"``, is float64, of
+    the shape (n,) or (n, n_outputs) that `predict` gives. Windows are cut outside, as
+    :func:`make_windows` and :class:`WindowTransformer` cut them, from the series as it
+    entered the Pipeline, not scaled.
+
+    Leading NaN steps are not known yet, and the window is predicted from the others, as in
+    `predict`. A window that `predict` refuses, because it holds inf, or NaN elsewhere, gets
+    NaN.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted :class:`LSTMRegressor`; a :class:`~sklearn.pipeline.Pipeline` that ends in
+        one, with a :class:`WindowTransformer` before it or not, and before that any number
+        of StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and "passthrough"; or a
+        fitted search over either, whose best estimator is taken.
+
+    path : str or path-like
+        The file, by convention ending in ``.onnx``. A file that is there is replaced, once
+        the new one is complete.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Of the windows that the graph reads. "float64" loses no digit of series whose level
+        is many times their variation; "float32" is half as large, and what most callers
+        of ONNX send.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 of the file, in hexadecimal. An ONNX file holds no checksum: keep the
+        digest beside it and compare before loading.
+
+    Raises
+    ------
+    ImportError
+        If onnx is not installed.
+
+    NotFittedError
+        If `estimator`, or a step of it, is not fitted.
+
+    TypeError
+        If `estimator` does not end in an :class:`LSTMRegressor`.
+
+    ValueError
+        If a step can not be exported, as PCA or FunctionTransformer, the search has
+        ``refit=False``, or the weights are larger than an ONNX file can be.
+
+    OSError
+        If the file can not be written. A file that was there stays.
+
+    See Also
+    --------
+    LSTMRegressor : What can be exported.
+    WindowTransformer : Cuts the windows that the graph reads.
+
+    Notes
+    -----
+    The file tells, under the keys of its metadata, ``sklstm``, ``scikit-learn`` and
+    ``torch``, the versions that wrote it, ``seq_length``, ``n_features``, ``n_outputs``
+    and, where they are known, ``horizon`` and ``feature_names`` (a list in JSON).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import LSTMRegressor, WindowTransformer, to_onnx
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> lstm = LSTMRegressor(units=4, epochs=1)
+    >>> model = make_pipeline(StandardScaler(), WindowTransformer(seq_length=8), lstm)
+    >>> with TemporaryDirectory() as folder:
+    ...     digest = to_onnx(model.fit(X, X[:, 0]), Path(folder) / "model.onnx")
+    >>> len(digest)
+    64
+
+    Not every step has a counterpart in the graph:
+
+    >>> model = make_pipeline(PCA(2), WindowTransformer(seq_length=8), lstm)
+    >>> to_onnx(model.fit(X, X[:, 0]), "model.onnx")
+    Traceback (most recent call last):
+    ...
+    ValueError: The step 'pca', PCA, can not be exported: before the windows a graph can...
+    """
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype should be 'float32' or 'float64', got {dtype!r}.")
+    parts = parts_of(estimator)
+    n_bytes = sum(weight.nbytes for weight in parts.weights.values())
+    if n_bytes > LARGEST_BYTES:
+        raise ValueError(
+            f"The weights are {n_bytes} bytes, and an ONNX file holds at most "
+            f"{LARGEST_BYTES}. Lower units."
+        )
+    content = _checked_model(parts, dtype)
+    _write(Path(path), content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _checked_model(parts: Parts, dtype: str) -> bytes:
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs the package onnx. Install it by pip install 'sklstm[onnx]'."
+        ) from error
+    from sklstm.export._graph import make_model
+
+    model = make_model(parts, dtype=dtype, metadata=_metadata(parts))
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def _metadata(parts: Parts) -> dict[str, str]:
+    told: dict[str, Any] = {
+        **versions(),
+        "seq_length": parts.window_shape[0],
+        "n_features": parts.window_shape[1],
+        "n_outputs": len(parts.target_mean),
+    }
+    if parts.horizon is not None:
+        told["horizon"] = parts.horizon
+    if parts.feature_names is not None:
+        told["feature_names"] = json.dumps(parts.feature_names)
+    return {key: str(value) for key, value in told.items()}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace the file by a complete one, or leave it as it is."""
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with unfinished.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""What of a fitted estimator goes into an ONNX graph, and what can not. onnx is not here.
+
+Scalers are told as operators of ONNX, so that the graph computes what they compute, in
+their order and in float64.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sklstm._regressor import LSTMRegressor
+from sklstm.windows._transformer import WindowTransformer
+
+SCALERS = (StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler)
+
+Operations = list[tuple[str, NDArray[np.float64]]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A fitted model as arrays and plain values.
+
+    `window_shape` is that of the windows that enter, `network_shape` the one that the
+    network reads, which differs where windows are flat. `weights` are those of the
+    module's `state_dict`; `horizon` is None where windows are cut elsewhere.
+    """
+
+    window_shape: tuple[int, int]
+    network_shape: tuple[int, int]
+    horizon: int | None
+    feature_names: list[str] | None
+    scaling: Operations
+    weights: dict[str, NDArray]
+    num_layers: int
+    bidirectional: bool
+    target_mean: NDArray[np.float64]
+    target_scale: NDArray[np.float64]
+    target_shape: tuple[int, ...]
+
+
+def parts_of(estimator: Any) -> Parts:
+    """The parts of a regressor, or of a Pipeline or search that ends in one."""
+    *before, (name, regressor) = _steps(estimator, type(estimator).__name__)
+    if not isinstance(regressor, LSTMRegressor):
+        raise TypeError(
+            "to_onnx takes a fitted LSTMRegressor, or a Pipeline or a search that ends in "
+            f"one, got {type(regressor).__name__} as {name!r}."
+        )
+    check_is_fitted(regressor, "net_")
+    transformer = before.pop()[1] if _ends_in_windows(before) else None
+    for step_name, step in before:
+        _check_is_scaler(step_name, step)
+    network_shape = tuple(regressor.window_shape_)
+    n_features = network_shape[1] if transformer is None else transformer.n_features_in_
+    scaling = [operation for _, step in before for operation in _operations(step)]
+    if transformer is None:  # the columns of a table, which are the steps
+        scaling = [(operator, values.reshape(-1, 1)) for operator, values in scaling]
+    module = regressor.net_.module_
+    names = getattr(estimator, "feature_names_in_", None)
+    return Parts(
+        window_shape=(network_shape[0] * network_shape[1] // n_features, n_features),
+        network_shape=network_shape,
+        horizon=None if transformer is None else int(transformer.horizon),
+        feature_names=None if names is None else [str(name) for name in names],
+        scaling=scaling,
+        weights={
+            name: weight.cpu().numpy() for name, weight in module.state_dict().items()
+        },
+        num_layers=module.lstm.num_layers,
+        bidirectional=module.lstm.bidirectional,
+        target_mean=np.asarray(regressor._target_mean_, dtype=np.float64),
+        target_scale=np.asarray(regressor._target_scale_, dtype=np.float64),
+        target_shape=tuple(regressor._target_shape_),
+    )
+
+
+def _steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
+    """The steps that rows go through, those of inner pipelines and searches included."""
+    if isinstance(estimator, BaseSearchCV):
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "best_estimator_"):
+            raise ValueError(
+                f"{type(estimator).__name__} keeps no fitted model with refit=False. Fit "
+                "the parameters that you choose, and export that model."
+            )
+        return _steps(estimator.best_estimator_, name)
+    if not isinstance(estimator, Pipeline):
+        return [(name, estimator)]
+    return [
+        inner
+        for step_name, step in estimator.steps
+        if step is not None and not isinstance(step, str)  # "passthrough"
+        for inner in _steps(step, step_name)
+    ] or [(name, estimator)]
+
+
+def _ends_in_windows(steps: list[tuple[str, Any]]) -> bool:
+    return bool(steps) and isinstance(steps[-1][1], WindowTransformer)
+
+
+def _check_is_scaler(name: str, step: Any) -> None:
+    # Not what inherits from one, which may compute otherwise.
+    if type(step) in SCALERS:
+        check_is_fitted(step)
+        return
+    scalers = ", ".join(scaler.__name__ for scaler in SCALERS)
+    raise ValueError(
+        f"The step {name!r}, {type(step).__name__}, can not be exported: before the "
+        f"windows a graph can hold {scalers}. Do what the step does before the graph, and "
+        "export the regressor alone, to_onnx(model[-1], path)."
+    )
+
+
+def _operations(scaler: BaseEstimator) -> Operations:
+    operations: list[tuple[str, Any]] = []
+    if isinstance(scaler, StandardScaler):
+        if scaler.with_mean:
+            operations.append(("Sub", scaler.mean_))
+        if scaler.with_std:
+            operations.append(("Div", scaler.scale_))
+    elif isinstance(scaler, RobustScaler):
+        if scaler.with_centering:
+            operations.append(("Sub", scaler.center_))
+        if scaler.with_scaling:
+            operations.append(("Div", scaler.scale_))
+    elif isinstance(scaler, MinMaxScaler):
+        operations += [("Mul", scaler.scale_), ("Add", scaler.min_)]
+        if scaler.clip:
+            operations += _clipping(*scaler.feature_range)
+    else:
+        operations.append(("Div", scaler.scale_))
+        if getattr(scaler, "clip", False):
+            operations += _clipping(-1.0, 1.0)
+    return [(name, np.asarray(values, dtype=np.float64)) for name, values in operations]
+
+
+def _clipping(low: float, high: float) -> list[tuple[str, Any]]:
+    return [("Max", low), ("Min", high)]

@@ -1,0 +1,380 @@
+"""ForecastDisplay: true against predicted values, along the series."""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from sklstm._pipelines import resolve_regressor
+from sklstm._training._checks import check_windows
+from sklstm.inspection._axes import (
+    FEW_POINTS,
+    add_legend,
+    label_positions,
+    make_axes,
+    row_positions,
+    runs,
+    styled,
+)
+from sklstm.windows._labels import table_index
+
+
+class ForecastDisplay:
+    """Forecast of a series: true and predicted values, row after row.
+
+    Create one by :meth:`from_estimator` or :meth:`from_predictions`. Several outputs are
+    drawn below each other. Rows that were predicted from an incomplete window, the warm-up
+    rows, are shaded.
+
+    Parameters
+    ----------
+    y_true : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        True values; NaN where they are not known.
+
+    y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted values, in the same units.
+
+    positions : ndarray of shape (n_samples,), default=None
+        Where the rows stand on the axis of time; row numbers by default.
+
+    warm_up : ndarray of bool of shape (n_samples,), default=None
+        Which rows were predicted from an incomplete window; none by default.
+
+    output_names : list of str, default=None
+        Names of the outputs, for the vertical axes.
+
+    xlabel : str, default="row"
+        Name of the axis of time.
+
+    Attributes
+    ----------
+    true_lines_, pred_lines_ : list of matplotlib Line2D
+        Lines of the true and of the predicted values, for each output.
+
+    warm_up_spans_ : list of list of matplotlib Rectangle
+        Shades of the warm-up rows, for each output; empty lists where there are none.
+
+    axes_ : ndarray of shape (n_outputs,)
+        Axes of each output.
+
+    ax_ : matplotlib Axes
+        The first of them.
+
+    figure_ : matplotlib Figure
+        Figure that they stand in.
+
+    See Also
+    --------
+    HistoryDisplay : The loss of each epoch in training.
+    GateDisplay : What the gates do along the series.
+    sklearn.metrics.PredictionErrorDisplay : Errors by predicted value, time aside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import ForecastDisplay, LSTMRegressor, WindowTransformer
+    >>> series = np.sin(0.3 * np.arange(80))
+    >>> model = make_pipeline(
+    ...     WindowTransformer(seq_length=8),
+    ...     LSTMRegressor(units=8, epochs=5, random_state=0),
+    ... )
+
+    An estimator has to be fitted first:
+
+    >>> ForecastDisplay.from_estimator(model, series[60:, None], series[60:])
+    Traceback (most recent call last):
+    ...
+    sklearn.exceptions.NotFittedError: This LSTMRegressor instance is not fitted yet...
+    >>> model.fit(series[:60, None], series[:60])
+    Pipeline(...)
+    >>> display = ForecastDisplay.from_estimator(model, series[60:, None], series[60:])
+    >>> display.ax_.set_title("A sine")
+    Text(...)
+    """
+
+    def __init__(
+        self,
+        y_true: NDArray,
+        y_pred: NDArray,
+        *,
+        positions: NDArray | None = None,
+        warm_up: NDArray[np.bool_] | None = None,
+        output_names: list[str] | None = None,
+        xlabel: str = "row",
+    ) -> None:
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.positions = positions
+        self.warm_up = warm_up
+        self.output_names = output_names
+        self.xlabel = xlabel
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        true_kwargs: dict[str, Any] | None = None,
+        pred_kwargs: dict[str, Any] | None = None,
+        warm_up_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the true and the predicted values.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of n_outputs of them, default=None
+            Where to draw; a new figure by default.
+
+        true_kwargs, pred_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        warm_up_kwargs : dict, default=None
+            Keywords for matplotlib's ``axvspan`` over the warm-up rows.
+
+        Returns
+        -------
+        display : ForecastDisplay
+            The display, with the attributes that hold what was drawn.
+
+        Raises
+        ------
+        ValueError
+            If `ax` holds another number of Axes than there are outputs.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        y_true, y_pred = (y.reshape(len(y), -1) for y in (self.y_true, self.y_pred))
+        n_samples, n_outputs = y_true.shape
+        caller = f"{type(self).__name__}.plot"
+        self.axes_ = make_axes(ax, n_outputs, caller=caller, height=1.7)
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
+        x = np.arange(n_samples) if self.positions is None else self.positions
+        is_short = n_samples <= FEW_POINTS
+        true_style = {
+            "label": "true",
+            "color": "black",
+            "linewidth": 1.0,
+            "marker": "o" if is_short else "",
+            "markersize": 3,
+        }
+        pred_style = {
+            "label": "predicted",
+            "color": "C1",
+            "linewidth": 1.8,
+            "linestyle": (0, (3, 1)) if is_short else "-",
+            "marker": "s" if is_short else "",
+            "markersize": 3,
+        }
+        true_style, pred_style = (
+            styled(true_style, true_kwargs),
+            styled(pred_style, pred_kwargs),
+        )
+        self.true_lines_: list[Any] = []
+        self.pred_lines_: list[Any] = []
+        self.warm_up_spans_: list[list[Any]] = []
+        for output, axes in enumerate(self.axes_):
+            self.true_lines_ += axes.plot(x, y_true[:, output], **true_style)
+            self.pred_lines_ += axes.plot(x, y_pred[:, output], **pred_style)
+            self.warm_up_spans_.append(self._mark_warm_up(axes, x, warm_up_kwargs))
+            label_positions(axes, x)
+            if self.output_names is not None:
+                axes.set_ylabel(self.output_names[output])
+        self.axes_[-1].set_xlabel(self.xlabel)
+        share = add_legend(self.ax_)
+        for span in self.warm_up_spans_[0]:
+            span.set_height(share)  # not behind the legend
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        ax: Any = None,
+        true_kwargs: dict[str, Any] | None = None,
+        pred_kwargs: dict[str, Any] | None = None,
+        warm_up_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Predict and draw the prediction beside the true values.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted :class:`LSTMRegressor`, a :class:`~sklearn.pipeline.Pipeline` that
+            ends in one, or a fitted search over either. For any other regressor use
+            :meth:`from_predictions`.
+
+        X : array-like
+            What ``estimator.predict`` takes.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values. Names of the outputs and the axis of time are taken from a pandas
+            object, the latter from `X` if `y` is an array.
+
+        ax : matplotlib Axes or array of n_outputs of them, default=None
+            Where to draw; a new figure by default.
+
+        true_kwargs, pred_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        warm_up_kwargs : dict, default=None
+            Keywords for matplotlib's ``axvspan`` over the warm-up rows.
+
+        Returns
+        -------
+        display : ForecastDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `estimator` does not end in an :class:`LSTMRegressor`, or `y` has another
+            shape than the predictions.
+
+        NotFittedError
+            If `estimator` is not fitted.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        regressor, windows = resolve_regressor(estimator, X)
+        y_pred = regressor.predict(windows)
+        _, n_known = check_windows(regressor, windows, reset=False)
+        return cls.from_predictions(
+            y,
+            y_pred,
+            index=table_index(X) if table_index(y) is None else None,
+            warm_up=n_known < regressor.window_shape_[0],
+            ax=ax,
+            true_kwargs=true_kwargs,
+            pred_kwargs=pred_kwargs,
+            warm_up_kwargs=warm_up_kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        index: Any = None,
+        warm_up: ArrayLike | None = None,
+        ax: Any = None,
+        true_kwargs: dict[str, Any] | None = None,
+        pred_kwargs: dict[str, Any] | None = None,
+        warm_up_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw predictions beside the true values.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values; NaN where they are not known. Names of the outputs are taken from
+            a pandas object.
+
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions, by any regressor.
+
+        index : array-like of shape (n_samples,), default=None
+            Times or numbers of the rows; by default those of `y_true` if it is a pandas
+            object, and row numbers if not.
+
+        warm_up : array-like of bool of shape (n_samples,), default=None
+            Rows to shade, as predicted from an incomplete window; none by default.
+
+        ax : matplotlib Axes or array of n_outputs of them, default=None
+            Where to draw; a new figure by default.
+
+        true_kwargs, pred_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        warm_up_kwargs : dict, default=None
+            Keywords for matplotlib's ``axvspan`` over the warm-up rows.
+
+        Returns
+        -------
+        display : ForecastDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not agree.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        labels = table_index(y_true) if index is None else pd.Index(index)
+        names = _output_names(y_true)
+        true, pred = _check_values(y_true, "y_true"), _check_values(y_pred, "y_pred")
+        _check_same_shape(true.shape, y_pred=pred.shape)
+        if labels is not None:
+            _check_same_shape(true.shape[:1], index=labels.shape)
+        if warm_up is not None:
+            warm_up = np.asarray(warm_up, dtype=bool)
+            _check_same_shape(true.shape[:1], warm_up=warm_up.shape)
+        positions, xlabel = row_positions(labels, len(true))
+        display = cls(
+            true,
+            pred,
+            positions=positions,
+            warm_up=warm_up,
+            output_names=names,
+            xlabel=xlabel,
+        )
+        return display.plot(
+            ax=ax,
+            true_kwargs=true_kwargs,
+            pred_kwargs=pred_kwargs,
+            warm_up_kwargs=warm_up_kwargs,
+        )
+
+    def _mark_warm_up(self, axes: Any, x: NDArray, warm_up_kwargs: Any) -> list[Any]:
+        """Shade the warm-up rows, each from half a step before it to half a step after."""
+        if self.warm_up is None:
+            return []
+        style = {"label": "warm-up: incomplete window", "facecolor": "0.88", "zorder": 0}
+        steps = np.sort(np.abs(np.diff(x)))  # times have no median
+        half = steps[len(steps) // 2] / 2 if len(steps) else (x - x)[0] / 2
+        spans = []
+        for first, last in runs(self.warm_up):
+            limits = x[first] - half, x[last] + half
+            spans.append(axes.axvspan(*limits, **styled(style, warm_up_kwargs)))
+            style.pop("label", None)  # one entry in the legend
+        return spans
+
+
+def _check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:
+    return check_array(
+        y,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name=name,
+    )
+
+
+def _check_same_shape(expected: tuple[int, ...], **shapes: tuple[int, ...]) -> None:
+    for name, shape in shapes.items():
+        if shape != expected:
+            raise ValueError(
+                f"{name} should be of shape {expected}, as y_true has it, got {shape}."
+            )
+
+
+def _output_names(y: Any) -> list[str] | None:
+    if isinstance(y, pd.DataFrame):
+        return [str(name) for name in y.columns]
+    if isinstance(y, pd.Series):
+        return None if y.name is None else [str(y.name)]
+    shape = np.shape(y)
+    return [f"y {output}" for output in range(shape[1])] if len(shape) == 2 else ["y"]

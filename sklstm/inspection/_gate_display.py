@@ -1,0 +1,386 @@
+"""GateDisplay: gates and states of an LSTM, over one window or over the series."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from sklstm._pipelines import resolve_regressor
+from sklstm._training._checks import check_windows
+from sklstm.inspection._axes import (
+    FEW_POINTS,
+    add_figure_legend,
+    add_legend,
+    label_positions,
+    make_axes,
+    row_positions,
+    styled,
+)
+from sklstm.inspection._equations import PARTS
+from sklstm.inspection._gates import parts_of_steps, parts_of_windows
+from sklstm.windows._labels import table_index
+
+LABELS = {
+    "input_gate": "input gate $i_t$",
+    "forget_gate": "forget gate $f_t$",
+    "candidate": "candidate $g_t$",
+    "output_gate": "output gate $o_t$",
+    "cell_state": "cell state $c_t$",
+    "hidden_state": "hidden state $h_t$",
+}
+LIMITS = {
+    "input_gate": (0, 1),
+    "forget_gate": (0, 1),
+    "candidate": (-1, 1),
+    "output_gate": (0, 1),
+    "hidden_state": (-1, 1),
+}
+# How the parts stand in a figure of two columns: gates on the left.
+ORDER = (
+    "input_gate",
+    "candidate",
+    "forget_gate",
+    "cell_state",
+    "output_gate",
+    "hidden_state",
+)
+UNIT_STYLES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+class GateDisplay:
+    """Gates, cell state and hidden state of an LSTM, step after step.
+
+    Create one by :meth:`from_estimator`: over the steps of one window, or over the rows of
+    a series, each at the end of its window. Each part is shown by its mean over the units
+    and the range from the 10th to the 90th percentile of them; single units can be added.
+
+    Parameters
+    ----------
+    parts : dict of str to ndarray of shape (n_points, units)
+        The values, by the names that :func:`gates` gives them.
+
+    positions : ndarray of shape (n_points,), default=None
+        Where the points stand on the horizontal axis; counted from 1 by default.
+
+    xlabel : str, default="step of the window"
+        Name of the horizontal axis.
+
+    Attributes
+    ----------
+    lines_ : dict of str to matplotlib Line2D
+        Mean over the units, for each part that is drawn.
+
+    bands_ : dict of str to matplotlib PolyCollection
+        Range of the units.
+
+    unit_lines_ : dict of str to list of matplotlib Line2D
+        Single units.
+
+    axes_ : ndarray of shape (n_parts,)
+        Axes of each part, in the order of `lines_`.
+
+    ax_ : matplotlib Axes
+        The first of them.
+
+    figure_ : matplotlib Figure
+        Figure that they stand in.
+
+    See Also
+    --------
+    gates : The values themselves.
+    cell_gradient : How much the last cell state depends on each earlier one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import GateDisplay, LSTMRegressor, WindowTransformer
+    >>> series = np.sin(0.3 * np.arange(60))
+    >>> model = make_pipeline(
+    ...     WindowTransformer(seq_length=8),
+    ...     LSTMRegressor(units=4, epochs=2, random_state=0),
+    ... ).fit(series[:, None], series)
+    >>> display = GateDisplay.from_estimator(model, series[:, None], row=-1)
+    >>> list(display.lines_)
+    ['input_gate', 'candidate', 'forget_gate', 'cell_state', 'output_gate', 'hidden_state']
+    >>> GateDisplay.from_estimator(model, series[:, None], row=60)
+    Traceback (most recent call last):
+    ...
+    ValueError: row=60 is not among the 60 rows of X. Use -60 to 59, or None for all rows.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, NDArray],
+        *,
+        positions: NDArray | None = None,
+        xlabel: str = "step of the window",
+    ) -> None:
+        self.parts = parts
+        self.positions = positions
+        self.xlabel = xlabel
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        names: Sequence[str] | None = None,
+        units: Sequence[int] = (),
+        line_kwargs: dict[str, Any] | None = None,
+        band_kwargs: dict[str, Any] | None = None,
+        unit_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw gates and states.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of them, default=None
+            Where to draw, one Axes for each of `names`; a new figure by default.
+
+        names : sequence of str, default=None
+            Which parts to draw, such as ``["forget_gate", "cell_state"]``; all six by
+            default.
+
+        units : sequence of int, default=()
+            Units to draw by themselves.
+
+        line_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the mean.
+
+        band_kwargs : dict, default=None
+            Keywords for matplotlib's ``fill_between`` of the range.
+
+        unit_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of single units.
+
+        Returns
+        -------
+        display : GateDisplay
+            The display, with the attributes that hold what was drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no such part or unit, or `ax` holds another number of Axes than
+            there are `names`.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        names = _check_names(ORDER if names is None else names)
+        units = _check_units(units, n_units=self.parts[names[0]].shape[1])
+        self.axes_ = make_axes(
+            ax,
+            len(names),
+            caller=f"{type(self).__name__}.plot",
+            n_columns=2 if len(names) > 3 else 1,
+            height=1.7,
+        )
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
+        self.lines_: dict[str, Any] = {}
+        self.bands_: dict[str, Any] = {}
+        self.unit_lines_: dict[str, list[Any]] = {}
+        for name, axes in zip(names, self.axes_, strict=True):
+            self._plot_units(axes, name, line_kwargs, band_kwargs)
+            self.unit_lines_[name] = [
+                self._plot_unit(axes, name, unit, number, unit_kwargs)
+                for number, unit in enumerate(units)
+            ]
+            _frame(axes, name)
+            self._label_positions(axes)
+        if ax is None:
+            add_figure_legend(self.ax_)
+        else:
+            add_legend(self.ax_)
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        *,
+        row: int | None = None,
+        layer: int = -1,
+        direction: Literal["forward", "backward"] = "forward",
+        ax: Any = None,
+        names: Sequence[str] | None = None,
+        units: Sequence[int] = (),
+        line_kwargs: dict[str, Any] | None = None,
+        band_kwargs: dict[str, Any] | None = None,
+        unit_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Compute and draw the gates and states of a fitted LSTM.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted :class:`LSTMRegressor`, a :class:`~sklearn.pipeline.Pipeline` that
+            ends in one, or a fitted search over either.
+
+        X : array-like
+            What ``estimator.predict`` takes.
+
+        row : int, default=None
+            Row whose window is drawn, step by step; negative ones count from the end. By
+            default all rows are drawn, each by the step of its window that was read last.
+            Where `X` is a single window, that one is drawn.
+
+        layer : int, default=-1
+            Which layer, from the one that reads the window (0) to the last one (-1).
+
+        direction : {"forward", "backward"}, default="forward"
+            "backward" is the LSTM of a bidirectional layer that reads the window from its
+            last step to its first.
+
+        ax : matplotlib Axes or array of them, default=None
+            Where to draw, one Axes for each of `names`; a new figure by default.
+
+        names : sequence of str, default=None
+            Which parts to draw, such as ``["forget_gate", "cell_state"]``; all six by
+            default.
+
+        units : sequence of int, default=()
+            Units to draw by themselves.
+
+        line_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the mean.
+
+        band_kwargs : dict, default=None
+            Keywords for matplotlib's ``fill_between`` of the range.
+
+        unit_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of single units.
+
+        Returns
+        -------
+        display : GateDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row, layer, direction, part or unit, `estimator` does not
+            end in an :class:`LSTMRegressor`, or `X` is not what it predicts from.
+
+        NotFittedError
+            If `estimator` is not fitted.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        regressor, windows = resolve_regressor(estimator, X)
+        windows, n_known = check_windows(regressor, windows, reset=False)
+        which = {"layer": layer, "direction": direction}
+        if row is None and len(windows) > 1:
+            parts = parts_of_windows(regressor, windows, n_known, **which)
+            positions, xlabel = row_positions(table_index(X), len(windows))
+            display = cls(parts, positions=positions, xlabel=xlabel)
+        else:
+            one = [_check_row(row or 0, len(windows))]
+            parts = parts_of_steps(regressor, windows[one], n_known[one], **which)
+            display = cls({part: values[0] for part, values in parts.items()})
+        return display.plot(
+            ax=ax,
+            names=names,
+            units=units,
+            line_kwargs=line_kwargs,
+            band_kwargs=band_kwargs,
+            unit_kwargs=unit_kwargs,
+        )
+
+    def _plot_units(self, axes: Any, name: str, line_kwargs: Any, band_kwargs: Any) -> None:
+        """The mean over the units, and the range of most of them."""
+        values = self.parts[name]
+        n_points, n_units = values.shape
+        line_style = {
+            "label": f"mean of {n_units} units" if n_units > 1 else "the one unit",
+            "color": "C0",
+            "linewidth": 1.8,
+            "marker": "o" if n_points <= FEW_POINTS else "",
+            "markersize": 3,
+        }
+        band_style = {
+            "label": "10th to 90th percentile",
+            "facecolor": "C0",
+            "alpha": 0.25,
+            "linewidth": 0,
+        }
+        (self.lines_[name],) = axes.plot(
+            self._x(), values.mean(axis=1), **styled(line_style, line_kwargs)
+        )
+        self.bands_[name] = axes.fill_between(
+            self._x(),
+            *np.quantile(values, [0.1, 0.9], axis=1),
+            **styled(band_style, band_kwargs),
+        )
+
+    def _plot_unit(
+        self, axes: Any, name: str, unit: int, number: int, unit_kwargs: Any
+    ) -> Any:
+        unit_style = {
+            "label": f"unit {unit}",
+            "color": "black",
+            "linewidth": 1.2,
+            "linestyle": UNIT_STYLES[number % len(UNIT_STYLES)],
+        }
+        values = self.parts[name][:, unit]
+        (line,) = axes.plot(self._x(), values, **styled(unit_style, unit_kwargs))
+        return line
+
+    def _label_positions(self, axes: Any) -> None:
+        label_positions(axes, self._x())
+        if self.positions is None:  # unknown steps have their place too
+            n_steps = len(self._x())
+            axes.set_xlim(0.5 - 0.02 * n_steps, n_steps + 0.5 + 0.02 * n_steps)
+        if axes.get_subplotspec() is None or axes.get_subplotspec().is_last_row():
+            axes.set_xlabel(self.xlabel)
+
+    def _x(self) -> NDArray:
+        n_points = len(self.parts["cell_state"])
+        return np.arange(1, n_points + 1) if self.positions is None else self.positions
+
+
+def _frame(axes: Any, name: str) -> None:
+    """Name the vertical axis, and let its limits be those that the part can reach."""
+    axes.set_ylabel(LABELS[name])
+    if name in LIMITS:
+        bottom, top = LIMITS[name]
+        margin = 0.04 * (top - bottom)
+        axes.set_ylim(bottom - margin, top + margin)
+        axes.set_yticks(np.linspace(bottom, top, 5))
+    if not name.endswith("gate"):
+        axes.axhline(0, color="grey", linewidth=0.6, zorder=0)
+
+
+def _check_row(row: int, n_rows: int) -> int:
+    if not -n_rows <= row < n_rows:
+        raise ValueError(
+            f"row={row!r} is not among the {n_rows} rows of X. Use {-n_rows} to "
+            f"{n_rows - 1}, or None for all rows."
+        )
+    return row
+
+
+def _check_names(names: Sequence[str]) -> list[str]:
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in PARTS:
+            raise ValueError(f"names holds {name!r}; the parts are {', '.join(PARTS)}.")
+    if not names:
+        raise ValueError("names is empty; name at least one part, or None for all.")
+    return names
+
+
+def _check_units(units: Sequence[int], n_units: int) -> list[int]:
+    for unit in units:
+        if not -n_units <= unit < n_units:
+            raise ValueError(
+                f"units holds {unit!r}, which is not among the {n_units} units of the "
+                f"layer. Use 0 to {n_units - 1}."
+            )
+    return list(units)

@@ -1,0 +1,228 @@
+"""HistoryDisplay: the loss of each epoch in training."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from sklstm._network._losses import LOSS_NAMES
+from sklstm._pipelines import resolve_regressor
+from sklstm._regressor import LSTMRegressor
+from sklstm.inspection._axes import (
+    FEW_POINTS,
+    add_legend,
+    label_positions,
+    make_axes,
+    styled,
+)
+
+
+class HistoryDisplay:
+    """Training and validation loss of a regressor, epoch after epoch.
+
+    Create one by :meth:`from_estimator`. The epoch whose weights `early_stopping` kept is
+    marked.
+
+    Parameters
+    ----------
+    history : list of dict
+        For each epoch `epoch`, `train_loss` and, where there is validation, `valid_loss`;
+        the `history_` of a :class:`LSTMRegressor`.
+
+    best_epoch : int, default=None
+        Epoch whose weights were kept, counted from 1; the last one by default, which is
+        not marked.
+
+    loss_name : str, default="loss"
+        Name and units of the loss, for the vertical axis.
+
+    Attributes
+    ----------
+    train_line_ : matplotlib Line2D
+        Training loss.
+
+    valid_line_ : matplotlib Line2D or None
+        Validation loss; None where there was no validation.
+
+    best_line_ : matplotlib Line2D or None
+        Mark of the epoch that was kept; None without `best_epoch`.
+
+    ax_ : matplotlib Axes
+        Axes that they stand in.
+
+    figure_ : matplotlib Figure
+        Figure of the Axes.
+
+    See Also
+    --------
+    ForecastDisplay : True against predicted values.
+    sklearn.model_selection.LearningCurveDisplay : Scores by the number of training rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklstm import HistoryDisplay, LSTMRegressor, make_windows
+    >>> windows, targets = make_windows(np.sin(0.3 * np.arange(80)))
+    >>> regressor = LSTMRegressor(units=8, epochs=5, early_stopping=True, random_state=0)
+    >>> display = HistoryDisplay.from_estimator(regressor.fit(windows, targets))
+    >>> display.ax_.get_ylabel()
+    'mean squared error / variance of y'
+    >>> display.ax_.set_yscale("log")
+
+    Other regressors have no epochs:
+
+    >>> HistoryDisplay.from_estimator(Ridge().fit(windows[:, :, 0], targets))
+    Traceback (most recent call last):
+    ...
+    ValueError: Expected a fitted LSTMRegressor, or a Pipeline or a search that ends...
+    """
+
+    def __init__(
+        self,
+        history: list[dict[str, Any]],
+        *,
+        best_epoch: int | None = None,
+        loss_name: str = "loss",
+    ) -> None:
+        self.history = history
+        self.best_epoch = best_epoch
+        self.loss_name = loss_name
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        train_kwargs: dict[str, Any] | None = None,
+        valid_kwargs: dict[str, Any] | None = None,
+        best_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the losses.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+
+        train_kwargs, valid_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the training and the validation loss.
+
+        best_kwargs : dict, default=None
+            Keywords for matplotlib's ``axvline`` at the epoch that was kept.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, with the attributes that hold what was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        (self.ax_,) = make_axes(ax, 1, caller=f"{type(self).__name__}.plot")
+        self.figure_ = self.ax_.figure
+        epochs = [epoch["epoch"] for epoch in self.history]
+        is_short = len(epochs) <= FEW_POINTS
+        train_style = {
+            "label": "training",
+            "color": "C0",
+            "marker": "o" if is_short else "",
+            "markersize": 3,
+        }
+        (self.train_line_,) = self.ax_.plot(
+            epochs, self._losses("train_loss"), **styled(train_style, train_kwargs)
+        )
+        valid_style = {
+            "label": "validation",
+            "color": "C1",
+            "linestyle": "--",
+            "marker": "s" if is_short else "",
+            "markersize": 3,
+        }
+        self.valid_line_, self.best_line_ = None, None
+        if np.isfinite(self._losses("valid_loss")).any():
+            (self.valid_line_,) = self.ax_.plot(
+                epochs, self._losses("valid_loss"), **styled(valid_style, valid_kwargs)
+            )
+        if self.best_epoch is not None:
+            best_style = {
+                "label": f"kept: epoch {self.best_epoch}",
+                "color": "black",
+                "linestyle": ":",
+            }
+            self.best_line_ = self.ax_.axvline(
+                self.best_epoch, **styled(best_style, best_kwargs)
+            )
+        label_positions(self.ax_, np.array(epochs))
+        self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
+        share = add_legend(self.ax_, loc="upper right", bottom=0.0)
+        if self.best_line_ is not None:
+            self.best_line_.set_ydata([0, share])  # not through the legend
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        ax: Any = None,
+        train_kwargs: dict[str, Any] | None = None,
+        valid_kwargs: dict[str, Any] | None = None,
+        best_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the losses of a fitted regressor.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted :class:`LSTMRegressor`, a :class:`~sklearn.pipeline.Pipeline` that
+            ends in one, or a fitted search over either, whose best estimator is shown.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+
+        train_kwargs, valid_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the training and the validation loss.
+
+        best_kwargs : dict, default=None
+            Keywords for matplotlib's ``axvline`` at the epoch that was kept.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `estimator` does not end in an :class:`LSTMRegressor`.
+
+        NotFittedError
+            If `estimator` is not fitted.
+
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        regressor, _ = resolve_regressor(estimator)
+        display = cls(
+            regressor.history_,
+            best_epoch=getattr(regressor, "best_epoch_", None),
+            loss_name=_loss_name(regressor),
+        )
+        return display.plot(
+            ax=ax,
+            train_kwargs=train_kwargs,
+            valid_kwargs=valid_kwargs,
+            best_kwargs=best_kwargs,
+        )
+
+    def _losses(self, name: str) -> list[float]:
+        return [epoch.get(name, np.nan) for epoch in self.history]
+
+
+def _loss_name(regressor: LSTMRegressor) -> str:
+    name, units = LOSS_NAMES[regressor.net_.training.loss]
+    return name + (units if regressor.normalize_y else "")

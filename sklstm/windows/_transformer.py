@@ -1,0 +1,449 @@
+"""WindowTransformer and make_windows: scikit-learn's face over `_windows`."""
+
+import warnings
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from sklstm._storage._checksum import check_seal, damaged, sealed
+from sklstm.windows._checks import (
+    check_context,
+    check_enough_rows,
+    check_index,
+    check_same_order,
+    check_series,
+    check_series_and_targets,
+    check_window_lengths,
+)
+from sklstm.windows._continuation import is_close, n_distinct_first_rows, rounding_tolerance
+from sklstm.windows._labels import first_labels, last_labels, relation
+from sklstm.windows._views import (
+    flat_windows,
+    history_reach,
+    history_windows,
+    sliding_windows,
+)
+
+# Fewest rows by which an array is taken for the fitted series itself: one value may
+# come again by chance, ten in a row do not.
+MIN_FIRST_ROWS = 10
+
+
+class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+    """Give each row of a time series the window of steps that predicts it.
+
+    n rows in, n windows out, and `y` never moves: row ``t`` of the output holds the steps
+    ``t - horizon - seq_length + 1`` to ``t - horizon`` of `X`, so that a regressor after it
+    learns ``y[t]`` from what was known `horizon` steps earlier. It therefore stands in a
+    plain :class:`~sklearn.pipeline.Pipeline`, and scikit-learn's scorers, splitters and
+    searches work on it unchanged. For one series that predicts itself, pass
+    ``X = series[:, None]`` and ``y = series`` with ``horizon=1``.
+
+    `fit` remembers the last steps, the *context*. `transform` lets the first rows that
+    follow reach back into it, so that a test fold loses no rows at its edge. Steps that
+    are not known are NaN, only ever at the start of a window, and never filled from the
+    future.
+
+    Parameters
+    ----------
+    seq_length : int, default=10
+        Steps in each window. More steps show a longer past and leave fewer complete
+        windows to train on; the time to train grows in proportion, memory does not.
+
+    horizon : int, default=1
+        Steps from the window's last step to the row that it predicts. 1 predicts the next
+        step, higher values predict further ahead; 0 lets the row itself into its window,
+        for inputs that are known when the target is to be told.
+
+    context : {"auto", "always", "never"}, default="auto"
+        Whether the rows given to `transform` continue the fitted series.
+
+        - "auto" asks the index where `X` and the fitted series have one of times or of
+          integers: rows continue the series if their first label is the step after the
+          last fitted one. They do not if it lies inside the fitted span or before it, and
+          not, with a warning, if steps are missing in between. (Labels that are not evenly
+          spaced, as those of trading days, can not show a gap that is no longer than the
+          steps between them.) Without such an index, as for arrays, rows continue the
+          series unless they start with the very rows that the fitted series started with:
+          that is the fitted series again, as for a score on the training rows. At least ten
+          rows, or all where there are fewer, are compared, and as many more as it takes to
+          tell the start of a series that repeats itself from its later repetitions.
+        - "always" and "never" do as they say.
+
+    flatten : bool, default=False
+        Whether windows are rows of a table of ``seq_length * n_features`` columns, oldest
+        step first, for regressors that take 2-D input.
+
+    Attributes
+    ----------
+    context_ : ndarray of shape (n_known, n_features)
+        Last ``seq_length + horizon - 1`` steps of the fitted series, or all of them where
+        there are fewer.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature names
+        that are all strings.
+
+    See Also
+    --------
+    LSTMRegressor : Reads these windows, and predicts from incomplete ones too.
+    make_windows : Complete windows and their targets, outside a Pipeline.
+
+    Notes
+    -----
+    Windows are read-only views of one copy of the series, whatever `seq_length` is.
+
+    A :class:`~sklearn.preprocessing.StandardScaler` before this step turns a DataFrame
+    into an array. Call ``set_output(transform="pandas")`` on the Pipeline to let the index
+    through: without it, a gap between the fitted rows and those to transform can not be
+    seen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import WindowTransformer
+    >>> series = np.arange(6.0)[:, None]
+    >>> windows = WindowTransformer(seq_length=2)
+    >>> windows.fit_transform(series[:4])[:, :, 0]
+    array([[nan, nan],
+           [nan,  0.],
+           [ 0.,  1.],
+           [ 1.,  2.]])
+
+    The rows that follow have the fitted ones as their past:
+
+    >>> windows.transform(series[4:])[:, :, 0]
+    array([[2., 3.],
+           [3., 4.]])
+
+    A regressor that does not take NaN needs the complete rows only:
+
+    >>> from sklearn.linear_model import LinearRegression
+    >>> table = WindowTransformer(seq_length=2, flatten=True).fit_transform(series)
+    >>> LinearRegression().fit(table, series[:, 0])
+    Traceback (most recent call last):
+    ...
+    ValueError: Input X contains NaN...
+    >>> regressor = LinearRegression().fit(table[2:], series[2:, 0])
+    >>> regressor.predict([[6.0, 7.0]]).round(6)
+    array([8.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "seq_length": [Interval(Integral, 1, None, closed="left")],
+        "horizon": [Interval(Integral, 0, None, closed="left")],
+        "context": [StrOptions({"auto", "always", "never"})],
+        "flatten": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        seq_length: int = 10,
+        *,
+        horizon: int = 1,
+        context: Literal["auto", "always", "never"] = "auto",
+        flatten: bool = False,
+    ) -> None:
+        self.seq_length = seq_length
+        self.horizon = horizon
+        self.context = context
+        self.flatten = flatten
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Remember the last steps of a series, and how to tell what continues it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The series, one row a step in time order.
+
+        y : None
+            Ignored, but for an index: its labels are not to be those of `X` in another
+            order.
+
+        Returns
+        -------
+        self : WindowTransformer
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError
+            If `X` is sparse or holds times.
+
+        ValueError
+            If `X` holds NaN, inf or masked values, its index repeats a label or is not
+            increasing, or `y` has the labels of `X` in another order.
+        """
+        self._remember(X, y)
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray:
+        """Fit on a series and give the windows of that series alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The series, one row a step in time order.
+
+        y : None
+            Ignored, but for an index: its labels are not to be those of `X` in another
+            order.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_samples, seq_length, n_features)
+            Read-only, with NaN for the steps before the first. Of shape (n_samples,
+            seq_length * n_features) with ``flatten=True``.
+
+        Raises
+        ------
+        TypeError
+            As in `fit`.
+
+        ValueError
+            As in `fit`; also if windows reach so far back that memory could not hold the
+            steps before the series.
+        """
+        series = self._remember(X, y)
+        return self._windows(series, past=series[:0])
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Give each row its window, reaching back into the fitted series where it follows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in time order; whether they follow is what `context` says.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_samples, seq_length, n_features)
+            Read-only, with NaN for the steps that are not known. Of shape (n_samples,
+            seq_length * n_features) with ``flatten=True``.
+
+        Raises
+        ------
+        TypeError
+            As in `fit`.
+
+        ValueError
+            As in `fit_transform`; also if `X` has another number of features than in `fit`.
+
+        Warns
+        -----
+        UserWarning
+            If the index shows that steps are missing between the fitted series and `X`.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        series = check_series(self, X, reset=False)
+        past = self.context_
+        if not self._continues(series, check_index(X)):
+            past = past[:0]
+        return self._windows(series, past)
+
+    @available_if(lambda self: self.flatten)
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
+        """Name the columns of flat windows; only with ``flatten=True``.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; those seen in `fit` by default.
+
+        Returns
+        -------
+        names : ndarray of str objects of shape (seq_length * n_features,)
+            ``x0_lag3`` is the feature ``x0`` three steps before the row.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        reach = history_reach(int(self.seq_length), int(self.horizon))
+        lags = range(reach, self.horizon - 1, -1)
+        return np.array([f"{x}_lag{lag}" for lag in lags for x in names], dtype=object)
+
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
+        """Choose the container of flat windows; 3-D windows are arrays in any case.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Container for the output of `transform` and `fit_transform`; None leaves it.
+
+        Returns
+        -------
+        self : WindowTransformer
+            The transformer itself.
+        """
+        # scikit-learn offers set_output only where there are feature names, and a Pipeline
+        # refuses a step without it. The setting is kept for when `flatten` is set.
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _remember(self, X: Any, y: Any) -> NDArray:
+        """Learn what `transform` needs, as one task of scikit-learn's callbacks."""
+        task = self._init_callback_context()
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        series, index = check_series(self, X, reset=True), check_index(X)
+        check_same_order(X, y)
+        reach = history_reach(int(self.seq_length), int(self.horizon))
+        self.context_ = series[max(len(series) - reach, 0) :].copy()
+        self._range = np.stack([series.min(axis=0), series.max(axis=0)])
+        tolerance = rounding_tolerance(self._range[0], self._range[1], series.dtype)
+        n_distinct = n_distinct_first_rows(series, tolerance)
+        # Twice as many, since what is rare in the fitted series may follow it by chance.
+        self._first_rows = series[: max(2 * n_distinct, MIN_FIRST_ROWS)].copy()
+        self._last_labels = last_labels(index)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return series
+
+    def _continues(self, series: NDArray, index: Any) -> bool:
+        """Whether the rows of `series` are the steps after the fitted ones."""
+        if self.context != "auto":
+            return self.context == "always"
+        fitted, later = self._last_labels, first_labels(index)
+        if fitted is None or later is None or fitted["kind"] != later["kind"]:
+            return not self._is_fitted_series(series)
+        found = relation(fitted, later)
+        if found == "gap":
+            warnings.warn(
+                f"X starts at {later['told']}, which is not the step after the last "
+                f"fitted one, {fitted['told']}: steps are missing in between. The first "
+                "rows are given no past. Pass the missing rows too, or set "
+                "context='never' to do without it.",
+                UserWarning,
+                stacklevel=4,  # the caller of transform, above scikit-learn's wrapper
+            )
+        return found == "follows"
+
+    def _is_fitted_series(self, series: NDArray) -> bool:
+        first_rows = self._first_rows
+        if len(series) < len(first_rows):
+            return False
+        coarser = max(series.dtype, first_rows.dtype, key=lambda dtype: np.finfo(dtype).eps)
+        tolerance = rounding_tolerance(self._range[0], self._range[1], coarser)
+        return bool(is_close(series[: len(first_rows)], first_rows, tolerance).all())
+
+    def _windows(self, series: NDArray, past: NDArray) -> NDArray:
+        seq_length, horizon = int(self.seq_length), int(self.horizon)
+        check_window_lengths(seq_length, horizon, series=series)
+        windows = history_windows(series, past, seq_length=seq_length, horizon=horizon)
+        return flat_windows(windows) if self.flatten else windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return sealed(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = check_seal(state, type(self), packages=["sklstm", "scikit-learn"])
+        super().__setstate__(state)
+        if "context_" in state:
+            try:
+                check_context(self.context_, self._first_rows, self._range)
+            except (AttributeError, ValueError) as error:
+                raise damaged(type(self).__name__, str(error)) from error
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "y": ["array-like", None],
+        "seq_length": [Interval(Integral, 1, None, closed="left")],
+        "horizon": [Interval(Integral, 0, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_windows(
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    seq_length: int = 10,
+    horizon: int = 1,
+) -> tuple[NDArray, NDArray]:
+    """Cut a series into complete windows and their targets.
+
+    The one function here that changes the number of rows: it gives the
+    ``n_samples - seq_length - horizon + 1`` windows whose steps are all known, each with
+    the value that it predicts. In a Pipeline use :class:`WindowTransformer`, which keeps
+    the rows and lets `seq_length` be tuned.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features) or (n_samples,)
+        The series, one row a step in time order; one feature where it is 1-D.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Targets, row by row beside `X`; the series itself by default.
+
+    seq_length : int, default=10
+        Steps in each window.
+
+    horizon : int, default=1
+        Steps from the window's last step to its target; 1 is the next step, 0 the
+        window's own last step.
+
+    Returns
+    -------
+    windows : ndarray of shape (n_windows, seq_length, n_features)
+        A read-only view of one copy of the series.
+
+    targets : ndarray of shape (n_windows,) or (n_windows, n_outputs)
+        The target of each window.
+
+    Raises
+    ------
+    TypeError
+        If `X` or `y` holds times.
+
+    ValueError
+        If there are too few rows for one window, `X` or `y` holds NaN, inf or masked
+        values, or `y` has another length than `X`, or its labels in another order.
+
+    See Also
+    --------
+    WindowTransformer : Keeps the number of rows, for use in a Pipeline.
+
+    Examples
+    --------
+    >>> from sklstm import make_windows
+    >>> windows, targets = make_windows([0.0, 1.0, 2.0, 3.0], seq_length=2)
+    >>> windows[:, :, 0]
+    array([[0., 1.],
+           [1., 2.]])
+    >>> targets
+    array([2., 3.])
+    >>> make_windows([0.0, 1.0], seq_length=2)
+    Traceback (most recent call last):
+    ...
+    ValueError: seq_length=2 with horizon=1 needs at least 3 rows to make one complete...
+    """
+    series, targets = check_series_and_targets(X, y)
+    seq_length, horizon = int(seq_length), int(horizon)
+    check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
+    windows = sliding_windows(series[: len(series) - horizon].copy(), seq_length)
+    return windows, targets[history_reach(seq_length, horizon) :].copy()

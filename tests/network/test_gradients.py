@@ -1,0 +1,158 @@
+"""Gradients by the layers of oneDNN, in chunks: against autograd over the whole batch."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from skorch.callbacks import Callback
+
+from sklstm import LSTMRegressor, _gradients
+from sklstm._network._gradients import is_computed_by_layers, loss_and_gradients, n_chunks
+from sklstm._network._runtime import one_thread
+from tests.modules import make_module
+
+pytestmark = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN"
+)
+
+LOSSES = {
+    "squared_error": torch.nn.functional.mse_loss,
+    "absolute_error": torch.nn.functional.l1_loss,
+    "huber": torch.nn.functional.huber_loss,
+}
+FORMS = {
+    "plain": {},
+    "two layers": {"num_layers": 2},
+    "both directions": {"bidirectional": True},
+    "three layers of both directions": {"num_layers": 3, "bidirectional": True},
+    "residual": {"residual": True},
+    "residual of two layers": {"residual": True, "num_layers": 2},
+    "dropout": {"num_layers": 3, "dropout": 0.4, "bidirectional": True},
+}
+
+
+def make_batch(n_rows, n_steps, n_features=3, n_outputs=2):
+    generator = torch.Generator().manual_seed(2)
+    return (
+        torch.randn(n_rows, n_steps, n_features, generator=generator),
+        2 * torch.randn(n_rows, n_outputs, generator=generator),
+    )
+
+
+def by_autograd(module, windows, targets, weights, loss):
+    module.zero_grad()
+    outputs = module(windows)
+    errors = LOSSES[loss](outputs, targets, reduction="none").mean(dim=1)
+    value = (errors if weights is None else errors * weights).mean()
+    value.backward()
+    return value.detach(), outputs.detach(), [w.grad for w in module.parameters()]
+
+
+def assert_same_step(module, batch, weights=None, loss="squared_error"):
+    state = module.generator.get_state()
+    expected = by_autograd(module, *batch, weights, loss)
+    module.generator.set_state(state)  # for the same dropout
+    value, outputs, gradients = loss_and_gradients(module, *batch, weights, loss)
+    torch.testing.assert_close(value, expected[0])
+    torch.testing.assert_close(outputs, expected[1])
+    for gradient, by_graph in zip(gradients, expected[2], strict=True):
+        largest = by_graph.abs().max()
+        torch.testing.assert_close(gradient, by_graph, rtol=0, atol=1e-6 * max(1, largest))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_are_those_of_autograd(form, loss):
+    assert_same_step(make_module(**FORMS[form]), make_batch(5, 4), loss=loss)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_gradients_of_chunks_add_up_to_those_of_the_batch(form, n_threads, monkeypatch):
+    monkeypatch.setattr(_gradients, "CHUNK_SIZE", 200)
+    batch = make_batch(100, 4)
+    assert n_chunks(100, 4, 7) == 6
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        with one_thread():
+            assert_same_step(make_module(**FORMS[form]), batch)
+            assert_same_step(make_module(**FORMS[form]), batch, torch.rand(100))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("shape", [(256, 96, 7, 128), (1024, 24, 1, 64)])
+def test_gradients_of_large_batches_are_those_of_autograd(shape):
+    n_rows, n_steps, n_features, units = shape
+    assert n_chunks(n_rows, n_steps, units) > 1
+    module = make_module(n_features, 1, units=units)
+    assert_same_step(module, make_batch(n_rows, n_steps, n_features, 1))
+
+
+def test_one_row_one_step_one_unit():
+    assert_same_step(make_module(1, 1, units=1), make_batch(1, 1, 1, 1))
+
+
+@given(
+    n_rows=st.integers(1, 10**6), n_steps=st.integers(1, 10**4), units=st.integers(1, 10**4)
+)
+def test_chunks_are_not_mostly_overhead(n_rows, n_steps, units):
+    n = n_chunks(n_rows, n_steps, units)
+    assert n == 1 or n_rows // n >= _gradients.MIN_CHUNK_ROWS
+
+
+WINDOWS = np.random.default_rng(0).normal(size=(70, 6, 2))
+TARGETS = WINDOWS[:, -1, 0] + WINDOWS[:, 0, 1]
+
+
+def fit(**params):
+    defaults = {"units": 6, "epochs": 3, "random_state": 0, "device": "cpu"}
+    return LSTMRegressor(**defaults | params).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("form", ["plain", "residual of two layers", "dropout"])
+def test_training_without_onednn_is_the_same_but_for_rounding(form):
+    by_layers = fit(**FORMS[form])
+    assert is_computed_by_layers(by_layers.net_.module_)
+    torch.backends.mkldnn.set_flags(_enabled=False)
+    try:
+        by_graph = fit(**FORMS[form])
+        assert not is_computed_by_layers(by_graph.net_.module_)
+    finally:
+        torch.backends.mkldnn.set_flags(_enabled=True)
+    np.testing.assert_allclose(
+        by_graph.predict(WINDOWS), by_layers.predict(WINDOWS), rtol=0, atol=1e-4
+    )
+    for there, here in zip(by_graph.history_, by_layers.history_, strict=True):
+        assert there.keys() == here.keys()
+        assert there["train_loss"] == pytest.approx(here["train_loss"], rel=1e-4)
+
+
+class Watch(Callback):
+    """Counts what passes through the LSTM."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.passes_ = []
+        net.module_.lstm.register_forward_hook(lambda *_: self.passes_.append(1))
+
+    def on_train_end(self, net, **kwargs):
+        net.history.record("passes", len(self.passes_))
+
+
+def test_hooks_of_a_callback_see_every_pass():
+    watched = fit(skorch_params={"callbacks": [Watch()]})
+    assert watched.history_[-1]["passes"] == 3 * 5  # epochs, batches of 16 of 70 rows
+    np.testing.assert_allclose(
+        watched.predict(WINDOWS), fit().predict(WINDOWS), rtol=0, atol=1e-5
+    )
+
+
+def test_autocast_is_left_to_torch():
+    module = make_module()
+    assert is_computed_by_layers(module)
+    with torch.autocast("cpu"):
+        assert not is_computed_by_layers(module)
+    assert not is_computed_by_layers(make_module().double())
+    assert not is_computed_by_layers(torch.nn.Linear(2, 2))

@@ -1,0 +1,475 @@
+"""What is around a saved state: seal, versions, size, and what loading refuses."""
+
+import copy
+import io
+import pickle
+import pickletools
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import InconsistentVersionWarning
+from skorch.callbacks import LRScheduler
+
+from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
+from sklstm import _saved_state as saved_state
+from sklstm._storage._checksum import SEAL, check_seal, sealed, sha256
+from sklstm._storage._trees import from_columns, to_columns
+from sklstm._training._config import Architecture
+from sklstm._training._state import iter_weight_shapes
+
+RNG = np.random.default_rng(0)
+WINDOWS = RNG.normal(size=(30, 4, 2))
+TARGETS = RNG.normal(size=30)
+SERIES = RNG.normal(size=(50, 2))
+
+FORMS = {
+    "plain": {},
+    "deep": {"num_layers": 3, "dropout": 0.3},
+    "bidirectional": {"bidirectional": True, "num_layers": 2},
+    "residual": {"residual": True},
+    "one unit": {"units": 1},
+    "everything": {"bidirectional": True, "num_layers": 2, "residual": True},
+}
+
+
+def make_regressor(**params):
+    defaults = {"units": 3, "epochs": 2, "random_state": 0, "device": "cpu"}
+    return LSTMRegressor(**defaults | params)
+
+
+def fitted(**params):
+    return make_regressor(**params).fit(WINDOWS, TARGETS)
+
+
+def loaded_from(estimator, state):
+    """What loading makes of a state: as pickle does it, without calling __init__."""
+    instance = type(estimator).__new__(type(estimator))
+    instance.__setstate__(state)
+    return instance
+
+
+def resealed(state):
+    """A state that was changed by someone who knows how to seal it."""
+    return sealed({name: value for name, value in state.items() if name != SEAL})
+
+
+def n_bytes(regressor):
+    weights = regressor.net_.module_.state_dict().values()
+    return sum(weight.numel() * weight.element_size() for weight in weights)
+
+
+def types_in(value):
+    """Types of all that a nest of dicts, lists and tuples holds."""
+    if isinstance(value, dict):
+        return {str} | set().union(*(types_in(item) for item in value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(types_in(item) for item in value))
+    return {type(value)}
+
+
+# What is saved.
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_state_is_arrays_and_plain_values(form, warm_start):
+    state = fitted(**FORMS[form], warm_start=warm_start).__getstate__()
+    plain = {np.ndarray, bool, int, float, str, type(None)}
+    assert types_in(state) <= plain
+    assert types_in(WindowTransformer().fit(SERIES).__getstate__()) <= plain
+
+
+class Recording(pickle.Unpickler):
+    """Notes whom it asks for what."""
+
+    def find_class(self, module, name):
+        self.found = {*getattr(self, "found", ()), module}
+        return super().find_class(module, name)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_pickle_asks_nothing_of_torch_or_skorch_and_holds_no_pickle(warm_start):
+    dumped = pickle.dumps(fitted(warm_start=warm_start), protocol=4)
+    recording = Recording(io.BytesIO(dumped))
+    recording.load()
+    assert {module.partition(".")[0] for module in recording.found} <= {"numpy", "sklstm"}
+    for _, value, _ in pickletools.genops(dumped):
+        if isinstance(value, bytes):
+            assert not value.startswith(b"\x80")  # how every pickle starts
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("units", [1, 8, 50, pytest.param(500, marks=pytest.mark.slow)])
+def test_pickle_is_little_more_than_the_weights(units, num_layers):
+    regressor = make_regressor(units=units, num_layers=num_layers, epochs=1)
+    regressor.fit(WINDOWS[:8], TARGETS[:8])
+    assert len(pickle.dumps(regressor)) <= 1.3 * n_bytes(regressor) + 3_000
+
+
+@pytest.mark.slow
+def test_pickle_stays_small_after_a_thousand_epochs():
+    # 1000 dicts of 5 numbers take about 60 kB, and columns 14.
+    regressor = make_regressor(
+        units=1, epochs=1000, early_stopping=True, n_iter_no_change=1000, batch_size=4
+    ).fit(WINDOWS[:12], TARGETS[:12])
+    assert regressor.n_iter_ == 1000
+    dumped = pickle.dumps(regressor)
+    assert len(dumped) <= 1.3 * n_bytes(regressor) + 20_000
+    assert pickle.loads(dumped).history_ == regressor.history_
+
+
+def test_optimizer_is_saved_only_where_training_goes_on_with_it():
+    def has_optimizer(regressor):
+        return "optimizer" in regressor.__getstate__()["net_"]
+
+    assert not has_optimizer(fitted())
+    assert has_optimizer(fitted(warm_start=True))
+    assert has_optimizer(fitted().set_params(warm_start=True))
+    assert has_optimizer(make_regressor().partial_fit(WINDOWS, TARGETS))
+    assert has_optimizer(fitted().partial_fit(WINDOWS, TARGETS))
+    by_epoch = make_regressor().partial_fit(WINDOWS, TARGETS)
+    assert not has_optimizer(by_epoch.fit(WINDOWS, TARGETS))
+    assert has_optimizer(pickle.loads(pickle.dumps(by_epoch.partial_fit(WINDOWS, TARGETS))))
+    # One that was lost is not made up later.
+    assert not has_optimizer(
+        pickle.loads(pickle.dumps(fitted())).set_params(warm_start=True)
+    )
+
+
+OPTIMIZERS = {
+    "Adam": None,
+    "SGD": {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9},
+    "with a schedule": {"callbacks": [LRScheduler("StepLR", step_size=1)]},
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("go_on_with", ["fit", "partial_fit"])
+def test_plain_fit_goes_on_after_loading_with_a_new_optimizer(name, go_on_with):
+    regressor = fitted(skorch_params=OPTIMIZERS[name])
+    ends = []
+    for _ in range(2):
+        later = pickle.loads(pickle.dumps(regressor)).set_params(warm_start=True)
+        getattr(later, go_on_with)(WINDOWS, TARGETS)
+        assert later.n_iter_ == (4 if go_on_with == "fit" else 3)
+        ends.append(later.predict(WINDOWS))
+    np.testing.assert_array_equal(*ends)
+    assert (ends[0] != regressor.predict(WINDOWS)).any()
+
+
+def test_models_that_lost_their_generators_do_not_all_draw_the_same():
+    nets = [pickle.loads(pickle.dumps(fitted(random_state=seed))).net_ for seed in (0, 1)]
+    states = [net.generator.get_state() for net in nets]
+    assert not torch.equal(*states)
+
+
+@pytest.mark.parametrize(
+    "later", [None, {"optimizer": torch.optim.Adam}, {"optimizer__lr": 1}, {"lr": 1}]
+)
+def test_skorch_params_that_were_changed_after_the_fit_do_not_lose_the_model(later):
+    sgd = {"optimizer": torch.optim.SGD}
+    for params in ({}, {"warm_start": True}):
+        regressor = fitted(skorch_params=sgd, **params).set_params(skorch_params=later)
+        loaded = pickle.loads(pickle.dumps(regressor))
+        np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+
+
+# History by columns.
+
+
+HISTORIES = {
+    "none": [],
+    "one epoch": [{"epoch": 1, "train_loss": 0.25}],
+    "constant": [{"epoch": i, "learning_rate": 1e-3} for i in range(300)],
+    "all the same": [{"a": 0.5, "b": 1}, {"a": 0.5, "b": 1}],
+    "mixed": [{"a": 1, "b": "text", "c": None, "d": [1, 2]}, {"a": 2.5, "b": 1}],
+    "flags": [{"a": True}, {"a": False}, {"a": 1}],
+    "entries that begin later": [{"a": 1}, {"a": 2, "b": 0.1}, {"a": 3, "b": 0.2}],
+    "large numbers": [{"a": 2**70, "b": 1e300}, {"a": -(2**40), "b": float("inf")}],
+    "numbers of both signs": [{"a": -1, "b": 2**63 - 1}, {"a": 200, "b": -(2**63)}],
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_columns_are_the_history(name):
+    epochs = from_columns(to_columns(HISTORIES[name]))
+    assert epochs == HISTORIES[name]
+    for epoch, expected in zip(epochs, HISTORIES[name], strict=True):
+        kinds = {key: type(value) for key, value in expected.items()}
+        assert {key: type(value) for key, value in epoch.items()} == kinds
+
+
+def test_columns_keep_missing_numbers():
+    (epoch,) = from_columns(to_columns([{"a": float("nan")}]))
+    assert np.isnan(epoch["a"])
+
+
+# The seal.
+
+
+def test_digest_is_of_values_not_of_the_types_that_a_format_makes_of_them():
+    value = {"a": np.float64(0.1), "b": (1, 2), "c": np.array(3), "d": np.str_("x")}
+    same = {"d": "x", "c": 3, "b": [np.int64(1), 2], "a": 0.1}
+    assert sha256(value) == sha256(same)
+    assert sha256(np.arange(3, dtype="<f8")) == sha256(np.arange(3, dtype=">f8"))
+    table = np.arange(12.0).reshape(3, 4)
+    assert sha256(table) == sha256(np.asfortranarray(table))
+
+
+DIFFERENT = [
+    (1, 1.0),
+    (1, True),
+    (1, "1"),
+    (0.0, -0.0),
+    (None, "None"),
+    (b"1", "1"),
+    ([1, 2], [12]),
+    (["a", "b"], ["ab"]),
+    ([[1], 2], [1, [2]]),
+    ({"a": 1}, {"b": 1}),
+    ({1: 0}, {"1": 0}),
+    (np.zeros(2), np.zeros(2, np.float32)),
+    (np.zeros((2, 3)), np.zeros((3, 2))),
+    (np.zeros(0), np.zeros((0, 1))),
+    (np.array(["a"], object), np.array(["b"], object)),
+    (np.array(["2020-01-01"], "M8[s]"), np.array(["2020-01-01"], "M8[ns]")),
+    (LSTMRegressor(), WindowTransformer()),
+]
+
+
+@pytest.mark.parametrize(("value", "other"), DIFFERENT)
+def test_digest_tells_apart(value, other):
+    assert sha256(value) != sha256(other)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_change_of_a_value_is_noticed(form):
+    regressor = fitted(**FORMS[form])
+    state = regressor.__getstate__()
+    for name in sorted(state.keys() - {SEAL, "net_"}):
+        changed = {**state, name: "another"}
+        with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
+            loaded_from(regressor, changed)
+    for name, weight in state["net_"]["module"].items():
+        changed = copy.deepcopy(state)
+        flat = changed["net_"]["module"][name].reshape(-1).view(np.uint8)
+        flat[RNG.integers(flat.size)] ^= 1 << RNG.integers(8)
+        assert weight.tobytes() != changed["net_"]["module"][name].tobytes()
+        with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
+            loaded_from(regressor, changed)
+
+
+def test_every_change_of_a_transformer_is_noticed():
+    transformer = WindowTransformer().fit(SERIES)
+    state = transformer.__getstate__()
+    assert {"seq_length", "context_", "_first_rows", "_last_labels"} <= state.keys()
+    for name in state.keys() - {SEAL}:
+        for changed in ({**state, name: 3}, {k: v for k, v in state.items() if k != name}):
+            with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*SHA-256"):
+                loaded_from(transformer, changed)
+
+
+@pytest.mark.parametrize("state", [{}, {SEAL: None}, {SEAL: {}}, None, [], 3])
+def test_state_without_a_seal_is_refused(state):
+    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*no seal"):
+        loaded_from(LSTMRegressor(), state)
+
+
+def test_seal_itself_is_under_the_seal():
+    state = fitted().__getstate__()
+    changed = {**state[SEAL], "versions": {**state[SEAL]["versions"], "sklstm": "9"}}
+    with pytest.raises(ValueError, match="SHA-256"):
+        loaded_from(LSTMRegressor(), {**state, SEAL: changed})
+
+
+# What a state claims, by one who can seal it.
+
+
+def claiming(**architecture):
+    """A small state whose network is said to be another, and its regressor."""
+    regressor = fitted()
+    state = regressor.__getstate__()
+    net = {**state["net_"], "architecture": state["net_"]["architecture"] | architecture}
+    return regressor, resealed({**state, "net_": net})
+
+
+CLAIMS = [
+    {"units": 10**6},
+    {"units": 10**18},
+    {"num_layers": 10**9},
+    {"n_outputs": 10**9},
+    {"n_features": 10**9},
+    {"units": 4},
+    {"units": -1},
+    {"units": "3"},
+    {"units": None},
+    {"bidirectional": True},
+    {"residual": True},
+    {"surprise": 1},
+]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=str)
+def test_claims_that_the_weights_do_not_bear_out_are_refused_before_memory_is_taken(claim):
+    regressor, state = claiming(**claim)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="is damaged, or was written by something else"):
+        loaded_from(regressor, state)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def change(name, value):
+    def changed(state):
+        state["net_"]["module"][name] = value
+
+    return changed
+
+
+def drop(name):
+    return lambda state: state["net_"]["module"].pop(name)
+
+
+FAULTS = {
+    "not finite": (change("dense.bias", np.array([np.nan], np.float32)), "not finite"),
+    "of another type": (change("dense.bias", np.zeros(1)), "array of float32"),
+    "no array": (change("dense.bias", [0.0]), "array of float32"),
+    "missing": (drop("dense.bias"), "dense.bias should be"),
+    "too many": (change("extra", np.zeros(1, np.float32)), "weights were expected"),
+    "scale": (lambda s: s.update(_target_scale_=np.ones(2)), "damaged"),
+    "scale not finite": (lambda s: s.update(_target_mean_=np.array([np.inf])), "damaged"),
+    "no scale": (lambda s: s.pop("_target_mean_"), "_target_mean_"),
+    "outputs": (lambda s: s.update(n_outputs_=2), "damaged"),
+    "target shape": (lambda s: s.update(_target_shape_=(5,)), "damaged"),
+    "window shape": (lambda s: s.update(window_shape_=(4, 9)), "damaged"),
+    "no window shape": (lambda s: s.update(window_shape_=None), "damaged"),
+    "history": (lambda s: s["net_"]["history"][0].update(n_epochs=10**12), "history is"),
+    "no history": (lambda s: s["net_"].pop("history"), "history"),
+    "training": (lambda s: s["net_"]["training"].update(surprise=1), "surprise"),
+    "loss": (lambda s: s["net_"]["training"].update(loss="none"), "none"),
+    "no module": (lambda s: s["net_"].pop("module"), "module"),
+    "no architecture": (lambda s: s["net_"].pop("architecture"), "architecture"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_inside_a_good_seal_are_refused_by_name(fault):
+    put_in, message = FAULTS[fault]
+    regressor = fitted()
+    state = copy.deepcopy(regressor.__getstate__())
+    put_in(state)
+    with pytest.raises(ValueError, match=message):
+        loaded_from(regressor, resealed(state))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("context_", np.zeros(3)),
+        ("context_", np.zeros((3, 5))),
+        ("context_", np.full((3, 2), np.nan)),
+        ("context_", "rows"),
+        ("_first_rows", None),
+        ("_range", np.full((2, 2), np.inf)),
+    ],
+)
+def test_faults_of_a_transformer_inside_a_good_seal_are_refused(name, value):
+    transformer = WindowTransformer().fit(SERIES)
+    state = resealed({**transformer.__getstate__(), name: value})
+    with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*its series"):
+        loaded_from(transformer, state)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_told_shapes_are_those_of_the_module(form, n_outputs):
+    y = TARGETS if n_outputs == 1 else RNG.normal(size=(30, 3))
+    net = make_regressor(**FORMS[form]).fit(WINDOWS, y).net_
+    shapes = {name: tuple(w.shape) for name, w in net.module_.state_dict().items()}
+    assert dict(iter_weight_shapes(net.architecture)) == shapes
+    assert isinstance(net.architecture, Architecture)
+
+
+# Versions.
+
+
+@pytest.fixture
+def saved_by(monkeypatch):
+    """Pickles made where some packages were of other versions."""
+
+    def pickled(estimator, **versions):
+        here = saved_state.versions()
+        there = here | {name.replace("_", "-"): v for name, v in versions.items()}
+        monkeypatch.setattr(saved_state, "versions", lambda: there)
+        dumped = pickle.dumps(estimator)
+        monkeypatch.setattr(saved_state, "versions", lambda: here)
+        return dumped
+
+    return pickled
+
+
+@pytest.mark.parametrize("package", ["sklstm", "torch", "scikit_learn"])
+def test_other_versions_are_told_and_the_model_predicts(package, saved_by):
+    regressor = fitted()
+    dumped = saved_by(regressor, **{package: "0.0.1"})
+    name = package.replace("_", "-")
+    here = saved_state.versions()[name]
+    message = rf"LSTMRegressor was saved by {name} 0\.0\.1 and is loaded by {name} {here}"
+    with pytest.warns(SavedVersionWarning, match=message) as caught:
+        loaded = pickle.loads(dumped)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+
+
+def test_all_versions_that_differ_are_told_in_one_warning(saved_by):
+    dumped = saved_by(fitted(), sklstm="0.0.1", torch="1.0")
+    with pytest.warns(
+        SavedVersionWarning, match=r"sklstm 0\.0\.1, torch 1\.0 and"
+    ) as caught:
+        pickle.loads(dumped)
+    assert caught[0].message.saved_by["torch"] == "1.0"
+
+
+def test_warning_is_under_the_filter_of_scikit_learn(saved_by):
+    dumped = saved_by(fitted(), scikit_learn="1.0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InconsistentVersionWarning)
+        with pytest.raises(InconsistentVersionWarning) as caught:
+            pickle.loads(dumped)
+    assert caught.value.original_sklearn_version == "1.0"
+    assert caught.value.estimator_name == "LSTMRegressor"
+
+
+def test_transformer_does_not_mind_the_version_of_torch(saved_by):
+    transformer = WindowTransformer().fit(SERIES)
+    pickle.loads(saved_by(transformer, torch="1.0"))
+    with pytest.warns(
+        SavedVersionWarning, match=r"WindowTransformer was saved by sklstm 1"
+    ):
+        pickle.loads(saved_by(transformer, sklstm="1"))
+
+
+def test_local_builds_of_torch_are_one_version():
+    assert "+" not in saved_state.versions()["torch"]
+    assert torch.__version__.startswith(saved_state.versions()["torch"])
+
+
+def test_format_of_a_later_version_is_refused_by_its_name(monkeypatch):
+    monkeypatch.setattr(saved_state, "FORMAT", 2)
+    state = sealed({"units": 3})
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"in format 2 by sklstm .* reads format 1"):
+        check_seal(state, LSTMRegressor)
+
+
+def test_parameters_that_a_state_is_too_old_to_know_have_their_defaults():
+    for estimator in (fitted(), WindowTransformer().fit(SERIES)):
+        state = dict(estimator.__getstate__())
+        for name in estimator.get_params():
+            old = resealed({key: value for key, value in state.items() if key != name})
+            default = type(estimator)().get_params()[name]
+            assert loaded_from(estimator, old).get_params()[name] == default
