@@ -361,13 +361,14 @@ def only_plain_errors(call):
 
 
 OURS = str(Path(sklstm.__file__).parent)
+CHECKS = ["_arrays", "windows/_checks", "_training/_checks"]
 
 
 def assert_tells_something(error):
     """That the message is one, and of a line that checks or converts what was passed."""
     assert len(str(error)) > 10, repr(error)
     sources = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    converts = f"{OURS}/_validation.py" in sources
+    converts = any(f"{OURS}/{name}.py" in sources for name in CHECKS)
     checks = any(OURS in source or "/sklearn/" in source for source in sources[-2:])
     if not (converts or checks):
         raise AssertionError(f"{sources[-1]} raised {error!r}") from error

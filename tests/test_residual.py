@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMRegressor, WindowTransformer
 from tests import naive
-from tests.test_module import arrays, fill_biases, make_module, random_windows
+from tests.network.test_module import arrays, fill_biases, make_module, random_windows
 
 SHARED = Path(os.environ.get("SKLSTM_SHARED", Path(__file__).parents[2] / "shared"))
 ETT = SHARED / "data" / "ETTh1.csv"

@@ -22,9 +22,9 @@ from skorch.callbacks import (
 )
 
 from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
-from sklstm import _resume as resume
 from sklstm._storage._checksum import sha256
 from sklstm._storage._files import locked, read_checkpoint, write_checkpoint
+from sklstm._training import _resume as resume
 from tests.hard.kill_fits import FORMS as KILLED_FORMS
 from tests.hard.kill_fits import ending as killed_ending
 from tests.hard.kill_fits import fit as killed_fit

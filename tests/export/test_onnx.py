@@ -29,7 +29,8 @@ from sklearn.preprocessing import (
 )
 
 import sklstm
-from sklstm import LSTMRegressor, WindowTransformer, _onnx, to_onnx
+from sklstm import LSTMRegressor, WindowTransformer, to_onnx
+from sklstm.export import _onnx
 
 N_STEPS, SEQ_LENGTH = 1030, 6
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sklstm import LSTMRegressor
-from sklstm import _resume as resume
+from sklstm._training import _resume as resume
 
 NETWORKS = [(50, 1), (50, 3), (200, 2), (500, 3)]
 WINDOWS = np.random.default_rng(0).normal(size=(32, 10, 1))

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMRegressor, WindowTransformer, cell_gradient, gates
-from sklstm import _inspection as inspection
+from sklstm.inspection import _gates as inspection
 from tests import naive
 
 PARTS = (

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skorch.callbacks import Callback
 
-from sklstm import LSTMRegressor, _gradients
+from sklstm import LSTMRegressor
+from sklstm._network import _gradients
 from sklstm._network._gradients import is_computed_by_layers, loss_and_gradients, n_chunks
 from sklstm._network._runtime import one_thread
 from tests.modules import make_module

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklstm import _prediction
+from sklstm._network import _prediction
 from sklstm._network._prediction import n_at_once, predict
 from tests.modules import make_module
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from skorch.callbacks import LRScheduler
 
 from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
-from sklstm import _saved_state as saved_state
+from sklstm._storage import _checksum as saved_state
 from sklstm._storage._checksum import SEAL, check_seal, sealed, sha256
 from sklstm._storage._trees import from_columns, to_columns
 from sklstm._training._config import Architecture

@@ -6,15 +6,14 @@ import stat
 import numpy as np
 import pytest
 
-from sklstm import _checkpoint
+from sklstm._storage import _files as _checkpoint
 from sklstm._storage._files import (
-    N_WINDOWS_AT_ONCE,
     locked,
     read_checkpoint,
     write_checkpoint,
 )
 from sklstm._training._identity import array_sha256, windows_sha256
-from sklstm.windows._views import sliding_windows
+from sklstm.windows._views import N_WINDOWS_AT_ONCE, sliding_windows
 
 CONTENT = {
     "numbers": [1, 2.5, -0.0, float("inf"), 2**70, True, None],

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm import _batches
+from sklstm._training import _batches
 from sklstm._training._data import WindowSet
 
 CPU = torch.device("cpu")
