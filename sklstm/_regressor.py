@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._arrays import check_targets
 from sklstm._network._losses import LOSSES
 from sklstm._network._prediction import predict
-from sklstm._network._runtime import one_thread, resolve_device
+from sklstm._network._runtime import one_thread, resolve_device, training_modes
 from sklstm._network._summary import layer_table
 from sklstm._storage._checksum import check_seal, sealed
 from sklstm._training._callbacks import FitTasks
@@ -537,13 +537,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         if input_shape is None:
             check_is_fitted(self, "net_")
-            print(layer_table(self.net_.module_, self.window_shape_[0]))
+            print(layer_table(self.net_.own_module, self.window_shape_[0]))
             return
         self._validate_params()
         seq_length, n_features = check_input_shape(input_shape, n_outputs)
         architecture = Architecture.of(self, n_features=n_features, n_outputs=n_outputs)
         net = make_net(architecture, Training.of(self, epochs=1), device="cpu")
-        print(layer_table(net.module_, seq_length))
+        print(layer_table(net.own_module, seq_length))
 
     def _check_windows(
         self, X: Any, y: Any, sample_weight: Any, *, previous: Any
@@ -592,7 +592,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         )
         self.device_ = resolve_device(self.device)
         seed = draw_seed(self.random_state) if previous is None else 0
-        with one_thread(), resumed_fit(self, training, validation, seed=seed) as saver:
+        with (
+            one_thread(),
+            training_modes(),
+            resumed_fit(self, training, validation, seed=seed) as saver,
+        ):
             net = make_net(
                 architecture,
                 Training.of(self, epochs=epochs),

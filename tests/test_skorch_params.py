@@ -1,15 +1,22 @@
 """What comes in through skorch_params: skorch's own callbacks, optimizers, and clashes."""
 
 import copy
+import pickle
+import threading
+import warnings
 
+import cloudpickle
 import numpy as np
+import onnxruntime
 import pytest
+import skops.io
 import torch
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from skorch.callbacks import (
     BatchScoring,
+    Callback,
     Checkpoint,
     EarlyStopping,
     EpochScoring,
@@ -19,8 +26,10 @@ from skorch.callbacks import (
     ProgressBar,
     TrainEndCheckpoint,
 )
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from sklstm import LSTMRegressor
+from sklstm import LSTMRegressor, WindowTransformer, gates, to_onnx
+from sklstm._network import _onednn
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(24, 4, 2))
@@ -187,13 +196,70 @@ def test_another_optimizer_takes_its_steps():
     np.testing.assert_allclose(changes[1], 2 * changes[0], rtol=1e-3, atol=1e-7)
 
 
-def test_parameters_and_the_callbacks_in_them_are_left_as_they_were():
+class Log(Callback):
+    """Appends to the caller's list at each epoch."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def on_epoch_end(self, net, **kwargs):
+        self.losses.append(net.history[-1, "train_loss"])
+
+
+def test_callbacks_given_are_the_ones_that_are_called():
+    # Copies reported to nobody: Optuna never pruned, and the list stayed empty.
+    losses = []
+    regressor = make_regressor(Log(losses)).fit(WINDOWS, TARGETS)
+    assert losses == column(regressor, "train_loss")
+    assert len(losses) == EPOCHS
+
+
+class Writer(Callback):
+    """Holds what cannot be copied, as TensorBoard's writer does."""
+
+    def __init__(self):
+        self.lock, self.n_epochs = threading.Lock(), 0
+
+    def on_epoch_end(self, net, **kwargs):
+        with self.lock:
+            self.n_epochs += 1
+
+
+def test_callback_that_cannot_be_copied_is_called():
+    writer = Writer()
+    make_regressor(writer).fit(WINDOWS, TARGETS)
+    assert writer.n_epochs == EPOCHS
+
+
+class PrunedError(Exception):
+    """Stops a trial of a study."""
+
+
+class Pruning(Callback):
+    """Raises where the caller's trial says so, as Optuna's does."""
+
+    def __init__(self, trial):
+        self.trial = trial
+
+    def on_epoch_end(self, net, **kwargs):
+        self.trial.append(len(net.history))
+        if len(net.history) == 2:
+            raise PrunedError
+
+
+def test_callback_that_raises_ends_the_fit_by_its_error():
+    trial = []
+    with pytest.raises(PrunedError):
+        make_regressor(Pruning(trial)).fit(WINDOWS, TARGETS)
+    assert trial == [1, 2]
+
+
+def test_parameters_are_left_as_they_were():
     schedule = LRScheduler("StepLR", step_size=1)
     regressor = make_regressor(schedule, learning_rate=0.01)
-    given, attributes = regressor.skorch_params, copy.copy(vars(schedule))
+    given = regressor.skorch_params
     regressor.fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
     assert regressor.skorch_params is given == {"callbacks": [schedule]}
-    assert vars(schedule) == attributes
     again = clone(regressor).fit(WINDOWS, TARGETS)
     np.testing.assert_allclose(column(again, "learning_rate"), [1e-2, 1e-3, 1e-4])
 
@@ -254,3 +320,141 @@ def test_values_that_skorch_or_torch_refuse_are_errors_of_skorch_params(skorch_p
 def test_names_that_are_no_text_are_refused(name):
     with pytest.raises(ValueError, match="skorch_params should have the names"):
         make_regressor(skorch_params={name: 1}).fit(WINDOWS, TARGETS)
+
+
+@pytest.mark.parametrize("on_train", [False, True])
+def test_scores_without_caching_are_those_of_the_net(on_train):
+    # "Input contains NaN", since skorch did not know the data set.
+    scoring = EpochScoring(
+        "neg_mean_squared_error", on_train=on_train, use_caching=False, name="score"
+    )
+    series = np.random.default_rng(0).normal(size=(60, 2))
+    windows = WindowTransformer(seq_length=4).fit_transform(series)  # with warm-up rows
+    regressor = make_regressor(scoring, normalize_y=False)
+    regressor.fit(windows, series[:, 0], X_val=WINDOWS, y_val=TARGETS)
+    scored = (windows[4:], series[4:, 0]) if on_train else (WINDOWS, TARGETS)
+    expected = -np.mean((regressor.predict(scored[0]) - scored[1]) ** 2)
+    assert column(regressor, "score")[-1] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_net_predicts_arrays_as_skorch_does(dtype):
+    # AttributeError: the net knew only its own data sets.
+    regressor = make_regressor(normalize_y=False).fit(WINDOWS, TARGETS)
+    windows = (3 * WINDOWS).astype(dtype)
+    outputs = regressor.net_.predict(windows)
+    assert outputs.shape == (24, 1)
+    np.testing.assert_allclose(outputs[:, 0], regressor.predict(windows), atol=1e-6)
+
+
+class PredictsInEachEpoch(Callback):
+    """Calls the net on an array, as a callback of one's own may."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("mean", float(net.predict(WINDOWS[:3]).mean()))
+
+
+def test_callback_may_predict_by_the_net():
+    regressor = make_regressor(PredictsInEachEpoch(), normalize_y=False)
+    regressor.fit(WINDOWS, TARGETS)
+    expected = regressor.predict(WINDOWS[:3]).mean()
+    assert column(regressor, "mean")[-1] == pytest.approx(expected, abs=1e-6)
+
+
+COMPILED = {"compile": True, "compile__backend": "eager"}
+SAVED = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "cloudpickle": lambda model: pickle.loads(cloudpickle.dumps(model)),
+    "skops": lambda model: skops.io.loads(
+        skops.io.dumps(model), trusted=["sklstm.LSTMRegressor"]
+    ),
+    "deepcopy": copy.deepcopy,
+}
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    # dynamo looks at what an LSTM, which it does not compile, leaves behind.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor")
+        yield make_regressor(skorch_params=COMPILED, residual=True).fit(WINDOWS, TARGETS)
+
+
+def test_compiled_network_trains_and_predicts(compiled):
+    plain = make_regressor(residual=True).fit(WINDOWS, TARGETS)
+    assert type(compiled.net_.module_) is not type(plain.net_.module_)
+    expected = plain.predict(WINDOWS)
+    np.testing.assert_allclose(compiled.predict(WINDOWS), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", SAVED)
+def test_compiled_network_is_saved_in_every_format(how, compiled):
+    # torch.compile renames the weights: saved without complaint, it could not be loaded.
+    loaded = SAVED[how](compiled)
+    np.testing.assert_allclose(
+        loaded.predict(WINDOWS), compiled.predict(WINDOWS), atol=1e-6
+    )
+    loaded.fit(WINDOWS, TARGETS)
+
+
+def test_compiled_network_is_exported_and_looked_into(compiled, tmp_path):
+    to_onnx(compiled, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    name = session.get_inputs()[0].name
+    (outputs,) = session.run(None, {name: np.float32(WINDOWS)})
+    np.testing.assert_allclose(outputs.ravel(), compiled.predict(WINDOWS), atol=1e-5)
+    assert gates(compiled, WINDOWS)["cell"].shape == (24, 4, 3)
+    compiled.summary()
+
+
+def test_parametrized_network_is_saved_with_the_weights_that_it_uses():
+    regressor = make_regressor().fit(WINDOWS, TARGETS)
+    module = regressor.net_.module_
+    torch.nn.utils.parametrizations.weight_norm(module.lstm, "weight_hh_l0")
+    with torch.no_grad():
+        module.lstm.parametrizations.weight_hh_l0.original0.mul_(2)
+    loaded = pickle.loads(pickle.dumps(regressor))
+    expected = regressor.predict(WINDOWS)
+    np.testing.assert_allclose(loaded.predict(WINDOWS), expected, atol=1e-6)
+
+
+def test_network_of_another_class_is_not_saved_as_ours():
+    regressor = make_regressor().fit(WINDOWS, TARGETS)
+    regressor.net_.module_ = torch.nn.Sequential(regressor.net_.module_)
+    with pytest.raises(TypeError, match="Only the network of LSTMRegressor can be saved"):
+        pickle.dumps(regressor)
+
+
+def test_global_hook_of_optimizers_is_called_at_every_step():
+    # An own step called it for 1 of 4.
+    calls = []
+    handle = register_optimizer_step_post_hook(lambda *_: calls.append(1))
+    try:
+        make_regressor(batch_size=6, epochs=1).fit(WINDOWS, TARGETS)
+    finally:
+        handle.remove()
+    assert len(calls) == 4
+
+
+MODES = {
+    "inference": torch.inference_mode,
+    "no grad": torch.no_grad,
+    "autocast": lambda: torch.autocast("cpu"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("has_onednn", [True, False])
+def test_modes_of_torch_around_fit_change_no_bit(mode, has_onednn, monkeypatch):
+    # "does not require grad" in inference mode, where autograd computes.
+    if not has_onednn:
+        monkeypatch.setattr(_onednn, "is_available", lambda: False)
+    expected = make_regressor().fit(WINDOWS, TARGETS).predict(WINDOWS)
+    with MODES[mode]():
+        regressor = make_regressor(warm_start=True).fit(WINDOWS, TARGETS)
+        np.testing.assert_array_equal(regressor.predict(WINDOWS), expected)
+        loaded = pickle.loads(pickle.dumps(regressor))
+    np.testing.assert_array_equal(regressor.predict(WINDOWS), expected)
+    for going_on in (regressor, loaded):
+        going_on.fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
+    np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))

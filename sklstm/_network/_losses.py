@@ -1,34 +1,48 @@
-"""A loss: its torch class, its slope, and what a plot calls it."""
+"""The losses: of each, its torch class, its derivative, and what a plot calls it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-# The loss of each error (output - target), and its derivative by the error, times a share.
-Loss = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of errors (output - target)."""
+
+    criterion: type[nn.Module]
+    values: Callable[[Tensor], Tensor]  # of each error
+    derivative: Callable[[Tensor], Tensor]  # of each value, by its error
+    label: str
+    unit: str  # of scaled targets, in units that are the targets' own
 
 
-LOSSES_AND_SLOPES: dict[str, Loss] = {
-    "squared_error": lambda errors, share: (errors * errors, errors * (2 * share)),
-    "absolute_error": lambda errors, share: (errors.abs(), errors.sign() * share),
-    "huber": lambda errors, share: (
-        torch.nn.functional.huber_loss(errors, torch.zeros_like(errors), reduction="none"),
-        errors.clamp(-1, 1) * share,
-    ),
-}
+def _huber(errors: Tensor) -> Tensor:
+    zero = torch.zeros_like(errors)
+    return nn.functional.huber_loss(errors, zero, reduction="none")
 
 
 LOSSES = {
-    "squared_error": nn.MSELoss,
-    "absolute_error": nn.L1Loss,
-    "huber": nn.HuberLoss,
-}
-
-
-# What the losses are means of; of scaled targets, in units that are the targets' own.
-LOSS_NAMES = {
-    "squared_error": ("mean squared error", " / variance of y"),
-    "absolute_error": ("mean absolute error", " / standard deviation of y"),
-    "huber": ("mean Huber loss", " of scaled y"),
+    "squared_error": Loss(
+        nn.MSELoss,
+        values=lambda errors: errors * errors,
+        derivative=lambda errors: 2 * errors,
+        label="mean squared error",
+        unit=" / variance of y",
+    ),
+    "absolute_error": Loss(
+        nn.L1Loss,
+        values=torch.abs,
+        derivative=torch.sign,
+        label="mean absolute error",
+        unit=" / standard deviation of y",
+    ),
+    "huber": Loss(
+        nn.HuberLoss,
+        values=_huber,
+        derivative=lambda errors: errors.clamp(-1, 1),
+        label="mean Huber loss",
+        unit=" of scaled y",
+    ),
 }

@@ -1,9 +1,34 @@
 """LSTMModule: the network, shapes in and shapes out. torch only."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+# Products that a dense layer holds at a time, small enough for the caches.
+N_PRODUCTS_AT_ONCE = 2**16
+
+
+class RowwiseLinear(nn.Linear):
+    """A dense layer that outside of training sums each output by itself.
+
+    In a matrix product, the order of a row's sum may depend on the row's place among the
+    others, and so may its last bits. Sums over products do not share anything.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs (B, n_inputs) to outputs (B, n_outputs)."""
+        if self.training:
+            return super().forward(inputs)
+        n_at_once = max(1, N_PRODUCTS_AT_ONCE // max(1, inputs.numel()))
+        sums = [
+            (inputs[:, None] * weights).sum(dim=-1)  # (B, n_at_once, n_inputs) to (B, …)
+            for weights in self.weight.split(n_at_once)
+        ]
+        outputs = sums[0] if len(sums) == 1 else torch.cat(sums, dim=1)
+        return outputs if self.bias is None else outputs + self.bias
 
 
 class LSTMModule(nn.Module):
@@ -30,9 +55,10 @@ class LSTMModule(nn.Module):
     residual : bool
         Whether to add the linear map; it starts at 0 until `start_linear` is called.
 
-    generator : torch.Generator
+    generator : torch.Generator or None
         Source of the initial weights and of the dropout masks, so that torch's global
-        generator is neither read nor moved.
+        generator is neither read nor moved. None makes a module of shapes alone, without
+        values, on the device "meta".
 
     References
     ----------
@@ -57,12 +83,13 @@ class LSTMModule(nn.Module):
         dropout: float,
         bidirectional: bool,
         residual: bool = False,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self.n_features, self.units = n_features, units
         self.generator = generator
-        # Made without values ("meta"): torch's own initial values would move its global
-        # generator.
+        width = units * (2 if bidirectional else 1)
+        shapes_alone: dict[str, Any] = {"dtype": torch.float32, "device": "meta"}
         self.lstm = nn.LSTM(
             n_features,
             units,
@@ -70,22 +97,18 @@ class LSTMModule(nn.Module):
             dropout=dropout if num_layers > 1 else 0.0,  # torch warns of one layer
             bidirectional=bidirectional,
             batch_first=True,
-            dtype=torch.float32,
-            device="meta",
-        ).to_empty(device=generator.device)
-        width = units * (2 if bidirectional else 1)
-        self.dense = nn.Linear(width, n_outputs, dtype=torch.float32, device="meta")
-        self.dense.to_empty(device=generator.device)
-        self.linear: nn.Linear | None = None
+            **shapes_alone,
+        )
+        self.dense = RowwiseLinear(width, n_outputs, **shapes_alone)
+        self.linear: RowwiseLinear | None = None
         if residual:
-            self.linear = nn.Linear(
-                n_features, n_outputs, bias=False, dtype=torch.float32, device="meta"
-            )
-            self.linear.to_empty(device=generator.device)
-            zeros = torch.zeros(n_features, dtype=torch.float32, device=generator.device)
-            self.register_buffer("center", zeros)
-            self.register_buffer("scale", zeros + 1)
-        self._initialize_as_keras()
+            self.linear = RowwiseLinear(n_features, n_outputs, bias=False, **shapes_alone)
+            self.register_buffer("center", torch.zeros(n_features, **shapes_alone))
+            self.register_buffer("scale", torch.ones(n_features, **shapes_alone))
+        if generator is not None:
+            # torch's own initial values would move its global generator.
+            self.to_empty(device=generator.device)
+            self._initialize_as_keras(generator)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Predict (B, n_outputs) from windows (B, seq_length, n_features).
@@ -94,8 +117,12 @@ class LSTMModule(nn.Module):
         """
         if windows.shape[1] == 0:
             return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
-        read, last_step = self.read_windows(windows)
-        outputs = self.dense(self._last_hidden(read))
+        return self.outputs(windows, self.dropout_masks(windows))
+
+    def outputs(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
+        """Predict from windows of some steps, with the given masks of `dropout_masks`."""
+        inputs, last_step = self.read_windows(windows)
+        outputs = self.dense(self._last_hidden(inputs, masks))
         return outputs if self.linear is None else outputs + self.linear(last_step)
 
     def read_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,6 +150,7 @@ class LSTMModule(nn.Module):
         """A mask (B, seq_length, width) for the steps between each two layers, if any."""
         if not self.training or self.lstm.dropout == 0:
             return []
+        assert self.generator is not None
         kept, shape = 1.0 - self.lstm.dropout, (*windows.shape[:2], self.dense.in_features)
         return [
             torch.empty(shape, dtype=windows.dtype, device=self.generator.device)
@@ -147,8 +175,7 @@ class LSTMModule(nn.Module):
         self.center.copy_(center)
         self.scale.copy_(scale)
 
-    def _last_hidden(self, windows: Tensor) -> Tensor:
-        masks = self.dropout_masks(windows)
+    def _last_hidden(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
         if masks:
             return self._last_hidden_with_dropout(windows, masks)
         _, (last_hidden, _) = self.lstm(windows)
@@ -159,7 +186,7 @@ class LSTMModule(nn.Module):
         n_directions = 2 if self.lstm.bidirectional else 1
         return torch.cat(tuple(last_hidden[-n_directions:]), dim=-1)
 
-    def _last_hidden_with_dropout(self, windows: Tensor, masks: list[Tensor]) -> Tensor:
+    def _last_hidden_with_dropout(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
         """Layer by layer, since torch's dropout knows only the global generator."""
         lstm, steps = self.lstm, windows
         n_directions = 2 if lstm.bidirectional else 1
@@ -181,8 +208,7 @@ class LSTMModule(nn.Module):
         return self._both_directions(last_hidden)
 
     @torch.no_grad()
-    def _initialize_as_keras(self) -> None:
-        generator = self.generator
+    def _initialize_as_keras(self, generator: torch.Generator) -> None:
         for name, weight in self.lstm.named_parameters():
             if name.startswith("weight_ih"):
                 nn.init.xavier_uniform_(weight, generator=generator)
@@ -196,24 +222,69 @@ class LSTMModule(nn.Module):
         nn.init.zeros_(self.dense.bias)
         if self.linear is not None:
             nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.center)
+            nn.init.ones_(self.scale)
 
 
-def is_as_written(module: nn.Module) -> bool:
-    """Whether its `forward` is the one above, in float32 on the CPU, and all that happens.
+def effective_weights(module: LSTMModule) -> dict[str, Tensor]:
+    """Return the weights that the forward pass uses, also where they are parametrized."""
+    residual = module.linear is not None
+    shapes_alone = LSTMModule(
+        module.n_features,
+        module.dense.out_features,
+        units=module.units,
+        num_layers=module.lstm.num_layers,
+        dropout=0.0,
+        bidirectional=module.lstm.bidirectional,
+        residual=residual,
+    )
+    return {name: attrgetter(name)(module).detach() for name in shapes_alone.state_dict()}
 
-    Then the same may be computed in another way. Hooks and autocast are someone's wish that
-    torch calls each part.
+
+def is_stock_module(module: nn.Module) -> bool:
+    """Return whether a module is an unmodified LSTMModule in float32, without hooks.
+
+    Then the same may be computed in another way. A hook, a parametrization or another
+    `forward` is someone's wish that torch calls each part.
     """
-    if type(module) is not LSTMModule or torch.is_autocast_enabled("cpu"):
+    if type(module) is not LSTMModule:
         return False
-    has_plain_weights = all(
-        weight.device.type == "cpu"
+    parts = [module, module.lstm, module.dense]
+    types: list[type] = [LSTMModule, nn.LSTM, RowwiseLinear]
+    if module.linear is not None:
+        parts.append(module.linear)
+        types.append(RowwiseLinear)
+    if [type(part) for part in module.modules()] != types:
+        return False
+    has_own_weights = all(
+        used is registered
+        for used, registered in zip(
+            module.lstm._flat_weights, module.lstm.parameters(), strict=False
+        )
+    )
+    return (
+        has_own_weights
+        and _has_shapes_of_ours(module)
+        and not _has_global_hooks()
+        and not any(_has_hooks(part) or "forward" in vars(part) for part in parts)
+        and all(_is_plain(weight) for weight in module.parameters())
+    )
+
+
+def _has_shapes_of_ours(module: LSTMModule) -> bool:
+    lstm, dense = module.lstm, module.dense
+    width = lstm.hidden_size * (2 if lstm.bidirectional else 1)
+    has_usual_form = lstm.bias and lstm.batch_first and lstm.proj_size == 0
+    return has_usual_form and dense.in_features == width and dense.bias is not None
+
+
+def _is_plain(weight: nn.Parameter) -> bool:
+    return (
+        type(weight) is nn.Parameter
         and weight.dtype == torch.float32
         and not weight._backward_hooks
         and not weight._post_accumulate_grad_hooks
-        for weight in module.parameters()
     )
-    return has_plain_weights and not any(_has_hooks(part) for part in module.modules())
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -222,4 +293,12 @@ def _has_hooks(module: nn.Module) -> bool:
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
+    )
+
+
+def _has_global_hooks() -> bool:
+    hooks = torch.nn.modules.module
+    return any(
+        getattr(hooks, f"_global_{kind}_hooks", None)
+        for kind in ("forward", "forward_pre", "backward", "backward_pre")
     )

@@ -58,7 +58,7 @@ class FiniteWeights(Callback):
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         largest = max(float(w.detach().abs().max()) for w in net.module_.parameters())
         if not largest <= LARGEST_WEIGHT:
-            raise diverged(net, f"The weights grew to {largest}")
+            raise divergence_error(net, f"The weights grew to {largest}")
 
 
 def current_rate(net: NeuralNet) -> float:
@@ -66,8 +66,8 @@ def current_rate(net: NeuralNet) -> float:
     return net.optimizer_.param_groups[0]["lr"]
 
 
-def diverged(net: NeuralNet, found: str) -> ValueError:
-    """The error of a training that left the finite numbers."""
+def divergence_error(net: NeuralNet, found: str) -> ValueError:
+    """Return the error of a training whose loss or weights are not finite."""
     return ValueError(
         f"{found} in epoch {len(net.history)} with learning_rate={current_rate(net)}. "
         "Lower learning_rate, set max_grad_norm (for example 1.0), or scale X."

@@ -83,6 +83,7 @@ class Training:
     """How the weights are trained."""
 
     loss: str = "squared_error"
+    normalize_y: bool = True
     epochs: int = 1
     batch_size: int = 16
     learning_rate: float = 0.001
@@ -98,6 +99,7 @@ class Training:
         clip, patience = regressor.max_grad_norm, int(regressor.n_iter_no_change)
         return cls(
             loss=regressor.loss,
+            normalize_y=bool(regressor.normalize_y),
             epochs=epochs,
             batch_size=int(regressor.batch_size),
             learning_rate=check_learning_rate(as_float(regressor.learning_rate)),

@@ -1,12 +1,12 @@
 """What a fit learns from: windows, targets and weights, and which rows of them count."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from torch.utils.data import Dataset
+from skorch.dataset import Dataset
 
 from sklstm._arrays import check_targets
 from sklstm._training._checks import (
@@ -33,8 +33,25 @@ class WindowSet(Dataset):
     rows: NDArray[np.integer]
     weights: NDArray | None = None
 
+    @classmethod
+    def of_arrays(cls, X: NDArray, y: NDArray | None) -> Self:
+        """Make a set of all rows of arrays, as a callback may pass them to the net."""
+        windows = X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+        targets = np.zeros((len(X), 1)) if y is None else y.reshape(len(X), -1)
+        return cls(windows, targets, np.arange(len(X)))
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def X(self) -> NDArray:  # noqa: N802, what skorch's callbacks look for
+        """The windows that are used: a view where they follow each other."""
+        return self.used(self.windows)
+
+    @property
+    def y(self) -> NDArray:
+        """The targets that are used."""
+        return self.used(self.targets)
 
     def used(self, array: NDArray) -> NDArray:
         """Those rows of an array that are used: a view where they follow each other."""

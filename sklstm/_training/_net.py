@@ -1,6 +1,5 @@
 """The skorch net: its batches, training step, validation and seeds. skorch only here."""
 
-import copy
 import math
 import operator
 from collections.abc import Callable, Iterable
@@ -18,11 +17,11 @@ from skorch.callbacks import (
     PrintLog,
 )
 from skorch.helper import predefined_split
-from skorch.utils import TeeGenerator
+from skorch.utils import to_tensor
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from sklstm._network._adam import FusedAdam
-from sklstm._network._gradients import is_computed_by_layers, loss_and_gradients
+from sklstm._network._gradients import can_use_chunks, loss_and_gradients
 from sklstm._network._losses import LOSSES
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import one_thread
@@ -32,27 +31,11 @@ from sklstm._training._callbacks import (
     FiniteWeights,
     KeepBestWeights,
     current_rate,
-    diverged,
+    divergence_error,
     print_plain,
 )
 from sklstm._training._config import Architecture, Training
 from sklstm._training._data import WindowSet
-
-
-class _Listeners(dict[str, list[Any]]):
-    """For each event, the callbacks that do something at it, looked up once a training."""
-
-    def __init__(self, callbacks: Iterable[Any]) -> None:
-        self.callbacks = list(callbacks)
-
-    def __missing__(self, event: str) -> list[Any]:
-        nothing = getattr(Callback, event)
-        self[event] = [
-            callback
-            for callback in self.callbacks
-            if getattr(getattr(callback, event), "__func__", None) is not nothing
-        ]
-        return self[event]
 
 
 class _MeanLoss:
@@ -83,11 +66,16 @@ class _MeanLoss:
 
 
 class WindowNet(NeuralNet):
-    """A skorch net over windows; `generator` draws the order of the batches."""
+    """A skorch net over windows; `generator` draws the order of the batches.
+
+    It overrides what speed and memory need: batches that are gathered from views, a
+    training step in chunks, losses that are fetched from the device once in a while.
+    Datasets of other kinds, as callbacks pass them to `predict`, go skorch's own way.
+    """
 
     def __init__(
         self,
-        module: LSTMModule,
+        module: nn.Module,
         *,
         generator: torch.Generator,
         architecture: Architecture,
@@ -101,9 +89,13 @@ class WindowNet(NeuralNet):
         self.stop_training = False
         self.starts_at_best = False
         self.is_resumable = True  # not where it was loaded without its optimizer
-        self._by_layers = False
-        self._weights: list[nn.Parameter] = []
-        self._listeners = _Listeners([])
+        self.lowest_losses: dict[str, float] = {}
+        self._uses_chunks = False
+
+    @property
+    def own_module(self) -> LSTMModule:
+        """The network without the wrapper that `torch.compile` puts around it."""
+        return getattr(self.module_, "_orig_mod", self.module_)
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -112,7 +104,16 @@ class WindowNet(NeuralNet):
             callbacks.append(("print_log", PrintLog(sink=print_plain)))
         return callbacks
 
-    def get_iterator(self, dataset: WindowSet, training: bool = False) -> Batches:
+    def get_dataset(self, X: Any, y: Any = None) -> Dataset:
+        if isinstance(X, np.ndarray):
+            return WindowSet.of_arrays(X, y)
+        return super().get_dataset(X, y)
+
+    def get_iterator(
+        self, dataset: Dataset, training: bool = False
+    ) -> "Batches | Iterable[Any]":
+        if not isinstance(dataset, WindowSet):
+            return super().get_iterator(dataset, training=training)
         return Batches(
             dataset,
             batch_size=self.batch_size,
@@ -120,54 +121,39 @@ class WindowNet(NeuralNet):
             generator=self.generator if training else None,
         )
 
-    def get_batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
-        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)
-        if batch.weights is not None:
-            errors = errors.mean(dim=1) * batch.weights
-        return errors.mean()
-
-    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
-        steps: list[dict[str, Tensor]] = []
-
-        def closure() -> Tensor:
-            steps.append(self.train_step_single(batch))
-            if self._listeners["on_grad_computed"]:
-                self.notify(
-                    "on_grad_computed",
-                    named_parameters=TeeGenerator(self.get_all_learnable_params()),
-                    batch=batch,
-                    training=True,
-                )
-            return steps[-1]["loss"]
-
-        self.optimizer_.step(closure)  # which may call it more than once
-        return steps[0]
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        # Arrays of callbacks and users, of any type of numbers.
+        return self.module_(to_tensor(x, device=self.device).to(torch.float32))
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         if not self.module_.training:
             self._set_training(True)
-        if not self._by_layers:
-            return self._train_step_by_autograd(batch)
+        if not self._uses_chunks:
+            y_pred = self.module_(batch[0])
+            loss = self._batch_loss(y_pred, batch)
+            loss.backward()
+            return {"loss": loss.detach(), "y_pred": y_pred}
         loss, y_pred, gradients = loss_and_gradients(
-            self.module_, batch[0], batch[1], batch.weights, self.training.loss
+            self.module_, batch[0], batch[1], batch.weights, LOSSES[self.training.loss]
         )
-        for weight, gradient in zip(self._weights, gradients, strict=True):
-            weight.grad = gradient if weight.requires_grad else None
+        parameters = self.module_.parameters()
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if parameter.requires_grad:
+                parameter.grad = gradient
         return {"loss": loss, "y_pred": y_pred}
-
-    def _train_step_by_autograd(self, batch: Batch) -> dict[str, Tensor]:
-        self.optimizer_.zero_grad()
-        y_pred = self.module_(batch[0])
-        loss = self.get_batch_loss(y_pred, batch)
-        loss.backward()
-        return {"loss": loss.detach(), "y_pred": y_pred}
 
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         if self.module_.training:
             self._set_training(False)
         y_pred = self.module_(batch[0])
-        return {"loss": self.get_batch_loss(y_pred, batch), "y_pred": y_pred}
+        return {"loss": self._batch_loss(y_pred, batch), "y_pred": y_pred}
+
+    def _batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
+        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)
+        if batch.weights is not None:
+            errors = errors.mean(dim=1) * batch.weights
+        return errors.mean()
 
     def run_single_epoch(
         self,
@@ -179,51 +165,47 @@ class WindowNet(NeuralNet):
     ) -> None:
         if iterator is None:
             return
-        self._by_layers = is_computed_by_layers(self.module_)
-        self._weights = list(self.module_.parameters())
+        self._uses_chunks = can_use_chunks(self.module_)
         mean, n_batches = _MeanLoss(), 0
-        begins, ends = self._listeners["on_batch_begin"], self._listeners["on_batch_end"]
         # The history of batches, which takes memory, is for callbacks that someone added.
         is_watched = bool(self.training.skorch_params.get("callbacks"))
         for batch in iterator:
-            if is_watched or begins:
-                self.notify("on_batch_begin", batch=batch, training=training)
+            self.notify("on_batch_begin", batch=batch, training=training)
             step, n_rows = step_fn(batch), len(batch[1])
             mean.add(step["loss"], n_rows)
             if is_watched:
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
                 self.history.record_batch(f"{prefix}_batch_size", n_rows)
-            if ends:
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
             n_batches += 1
         self.history.record(f"{prefix}_batch_count", n_batches)
         self._record_loss(prefix, mean.value())
 
     def _record_loss(self, prefix: str, loss: float) -> None:
         """Record the loss of an epoch; stop where skorch would go on and predict NaN."""
-        name = f"{prefix}_loss"
         if not math.isfinite(loss):
             which = "training" if prefix == "train" else "validation"
-            raise diverged(self, f"The {which} loss became {loss}")
-        best = (e[name] for e in reversed(self.history[:-1]) if e.get(f"{name}_best"))
+            raise divergence_error(self, f"The {which} loss became {loss}")
         # In the float32 of its terms, which is what a saved history keeps.
         loss = float(np.float32(loss))
-        self.history.record(name, loss)
-        self.history.record(f"{name}_best", loss < next(best, math.inf))
+        is_best = loss < self.lowest_losses.get(prefix, math.inf)
+        if is_best:
+            self.lowest_losses[prefix] = loss
+        self.history.record(f"{prefix}_loss", loss)
+        self.history.record(f"{prefix}_loss_best", is_best)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         # Before any scheduler among the callbacks changes it for the next epoch.
         self.history.record("learning_rate", current_rate(self))
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        if method_name == "on_train_begin":
-            self._listeners = _Listeners(callback for _, callback in self.callbacks_)
         getattr(self, method_name)(self, **cb_kwargs)
-        for callback in self._listeners[method_name]:
+        for _, callback in self.callbacks_:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
-                # How skorch's own EarlyStopping asks to stop; Ctrl-C goes through.
+                # How skorch's EarlyStopping asks to stop. Ctrl-C, which skorch's `notify`
+                # cannot tell from it, goes through, and the callbacks after it are called.
                 if not isinstance(callback, EarlyStopping):
                     raise
                 self.stop_training = True
@@ -285,14 +267,15 @@ def make_net(
     module = make_module(
         architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
     )
-    # Callbacks keep state, and parameters are not to change by a fit.
-    skorch_params = {"optimizer": FusedAdam, **copy.deepcopy(training.skorch_params)}
+    # The callbacks are the objects given, as in skorch: they report to someone.
+    skorch_params = _default_optimizer(training.skorch_params, device)
+    skorch_params |= training.skorch_params
     net = WindowNet(
         module,
         generator=torch.Generator("cpu").manual_seed(int(order_seed)),
         architecture=architecture,
         training=training,
-        criterion=LOSSES[training.loss],
+        criterion=LOSSES[training.loss].criterion,
         criterion__reduction="none",
         lr=training.learning_rate,
         max_epochs=training.epochs,
@@ -304,6 +287,14 @@ def make_net(
         **skorch_params,
     )
     return _initialized(net, training)
+
+
+def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, Any]:
+    """Return Adam, by its fused kernel where torch has one, unless another is given."""
+    if "optimizer" in skorch_params:
+        return {}
+    is_fused = torch.device(device).type in ("cpu", "cuda")
+    return {"optimizer": torch.optim.Adam, "optimizer__fused": is_fused or None}
 
 
 def _initialized(net: WindowNet, training: Training) -> WindowNet:
@@ -327,4 +318,6 @@ def _callbacks(training: Training, given: list[Any], tasks: Any) -> list[Any]:
         stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
         callbacks.append(("keep_best_weights", stopping))
     callbacks += given
-    return callbacks if tasks is None else [*callbacks, ("epoch_tasks", EpochTasks(tasks))]
+    if tasks is not None:
+        callbacks.append(("epoch_tasks", EpochTasks(tasks)))
+    return callbacks

@@ -5,7 +5,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from sklstm._network._module import LSTMModule, effective_weights
 from sklstm._network._runtime import resolve_device
 from sklstm._network._tensors import to_arrays, to_tensors
 from sklstm._storage._checksum import damaged, sha256
@@ -90,7 +92,7 @@ def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
     state = {
         "architecture": asdict(net.architecture),
         "training": asdict(replace(net.training, skorch_params={})),
-        "module": to_arrays(net.module_.state_dict()),
+        "module": to_arrays(effective_weights(check_can_be_saved(net.own_module))),
         "history": to_columns(to_arrays(_told_history(net))),
     }
     if resumable:
@@ -98,7 +100,7 @@ def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
             "history": to_columns(to_arrays(_whole_history(net))),
             "optimizer": to_arrays(net.optimizer_.state_dict()),
             "optimizer_name": type(net.optimizer_).__name__,
-            "initial_generator": to_arrays(net.module_.generator.get_state()),
+            "initial_generator": to_arrays(net.own_module.generator.get_state()),
             "order_generator": to_arrays(net.generator.get_state()),
         }
     return state
@@ -138,6 +140,16 @@ def restored_net(
     return net
 
 
+def check_can_be_saved(module: nn.Module) -> LSTMModule:
+    """Return the module, if a network made of its weights alone computes the same."""
+    if type(module) is not LSTMModule or not isinstance(module.lstm, nn.LSTM):
+        raise TypeError(
+            f"Only the network of LSTMRegressor can be saved, but net_.module_ is a "
+            f"{type(module).__name__}. Save its state_dict by torch."
+        )
+    return module
+
+
 def check_net_state(state: dict[str, Any]) -> Architecture:
     """The architecture that it tells, if its weights are of that; before any are made."""
     try:
@@ -170,12 +182,12 @@ def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
 
 def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     """Let a net of the same architecture go on where another stopped."""
-    net.module_.load_state_dict(to_tensors(state["module"]))
+    net.own_module.load_state_dict(to_tensors(state["module"]))
     if "optimizer" in state:
         check_same_optimizer(state["optimizer_name"], type(net.optimizer_).__name__)
         net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
     if "order_generator" in state:
-        net.module_.generator.set_state(to_tensors(state["initial_generator"]))
+        net.own_module.generator.set_state(to_tensors(state["initial_generator"]))
         net.generator.set_state(to_tensors(state["order_generator"]))
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr

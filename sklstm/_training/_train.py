@@ -16,7 +16,7 @@ from sklstm._training._state import load_net_state, net_state
 def train(net: WindowNet, windows: WindowSet) -> None:
     """Train, and leave the module ready to predict."""
     if net.architecture.residual and not net.history:
-        start_at_linear_forecast(net.module_, windows)
+        start_at_linear_forecast(net.own_module, windows)
     net.partial_fit(windows)
     net.module_.eval()
     net.train_split = None  # not to keep the validation data

@@ -20,6 +20,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._network._module import effective_weights
 from sklstm._regressor import LSTMRegressor
 from sklstm.windows._transformer import WindowTransformer
 
@@ -67,7 +68,7 @@ def parts_of(estimator: Any) -> Parts:
     scaling = [operation for _, step in before for operation in _operations(step)]
     if transformer is None:  # the columns of a table, which are the steps
         scaling = [(operator, values.reshape(-1, 1)) for operator, values in scaling]
-    module = regressor.net_.module_
+    module = regressor.net_.own_module
     names = getattr(estimator, "feature_names_in_", None)
     return Parts(
         window_shape=(network_shape[0] * network_shape[1] // n_features, n_features),
@@ -76,7 +77,7 @@ def parts_of(estimator: Any) -> Parts:
         feature_names=None if names is None else [str(name) for name in names],
         scaling=scaling,
         weights={
-            name: weight.cpu().numpy() for name, weight in module.state_dict().items()
+            name: weight.cpu().numpy() for name, weight in effective_weights(module).items()
         },
         num_layers=module.lstm.num_layers,
         bidirectional=module.lstm.bidirectional,

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from sklstm._network._tensors import to_arrays
+from sklstm._network._module import effective_weights
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
 from sklstm._training._checks import check_windows
@@ -323,8 +323,12 @@ def iter_states(
     direction: str,
 ) -> Iterator[tuple[NDArray[np.integer], slice, States, Cell]]:
     """Rows that know equally many steps, which steps, and all parts of the cell there."""
-    module, architecture = regressor.net_.module_, regressor.net_.architecture
-    weights = to_arrays(module.lstm.state_dict())
+    module, architecture = regressor.net_.own_module, regressor.net_.architecture
+    weights = {
+        name.removeprefix("lstm."): weight.cpu().numpy()
+        for name, weight in effective_weights(module).items()
+        if name.startswith("lstm.")
+    }
     layers = make_layers(weights, num_layers=architecture.num_layers)
     layer, cell = _check_cell(layers, layer, direction)
     seq_length, units = windows.shape[1], architecture.units

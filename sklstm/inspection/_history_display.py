@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm._network._losses import LOSS_NAMES
+from sklstm._network._losses import LOSSES
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
 from sklstm.inspection._axes import (
@@ -224,5 +224,6 @@ class HistoryDisplay:
 
 
 def _loss_name(regressor: LSTMRegressor) -> str:
-    name, units = LOSS_NAMES[regressor.net_.training.loss]
-    return name + (units if regressor.normalize_y else "")
+    training = regressor.net_.training
+    loss = LOSSES[training.loss]
+    return loss.label + (loss.unit if training.normalize_y else "")

@@ -1,4 +1,4 @@
-"""Gradients by the layers of oneDNN, in chunks: against autograd over the whole batch."""
+"""Gradients in chunks, by oneDNN's layers and by autograd: against autograd whole."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,24 @@ from hypothesis import strategies as st
 from skorch.callbacks import Callback
 
 from sklstm import LSTMRegressor
-from sklstm._network import _gradients
-from sklstm._network._gradients import is_computed_by_layers, loss_and_gradients, n_chunks
+from sklstm._network import _gradients, _losses, _onednn
+from sklstm._network._gradients import can_use_chunks, loss_and_gradients, n_chunks
 from sklstm._network._runtime import one_thread
 from tests.modules import make_module
 
-pytestmark = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN"
-)
+# What computes a chunk: oneDNN's layers where this torch has them as known, or autograd.
+WAYS = ["onednn", "autograd"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """One of the two ways, whatever torch is at hand."""
+    if request.param == "autograd":
+        monkeypatch.setattr(_onednn, "is_available", lambda: False)
+    elif not _onednn.is_available():
+        pytest.skip("torch has no oneDNN, or not the operators known here")
+    return request.param
+
 
 LOSSES = {
     "squared_error": torch.nn.functional.mse_loss,
@@ -54,7 +64,9 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
     state = module.generator.get_state()
     expected = by_autograd(module, *batch, weights, loss)
     module.generator.set_state(state)  # for the same dropout
-    value, outputs, gradients = loss_and_gradients(module, *batch, weights, loss)
+    value, outputs, gradients = loss_and_gradients(
+        module, *batch, weights, _losses.LOSSES[loss]
+    )
     torch.testing.assert_close(value, expected[0])
     torch.testing.assert_close(outputs, expected[1])
     for gradient, by_graph in zip(gradients, expected[2], strict=True):
@@ -64,13 +76,15 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("form", FORMS)
-def test_gradients_are_those_of_autograd(form, loss):
+def test_gradients_are_those_of_autograd(form, loss, way):
     assert_same_step(make_module(**FORMS[form]), make_batch(5, 4), loss=loss)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_gradients_of_chunks_add_up_to_those_of_the_batch(form, n_threads, monkeypatch):
+def test_gradients_of_chunks_add_up_to_those_of_the_batch(
+    form, n_threads, way, monkeypatch
+):
     monkeypatch.setattr(_gradients, "CHUNK_SIZE", 200)
     batch = make_batch(100, 4)
     assert n_chunks(100, 4, 7) == 6
@@ -85,14 +99,14 @@ def test_gradients_of_chunks_add_up_to_those_of_the_batch(form, n_threads, monke
 
 
 @pytest.mark.parametrize("shape", [(256, 96, 7, 128), (1024, 24, 1, 64)])
-def test_gradients_of_large_batches_are_those_of_autograd(shape):
+def test_gradients_of_large_batches_are_those_of_autograd(shape, way):
     n_rows, n_steps, n_features, units = shape
     assert n_chunks(n_rows, n_steps, units) > 1
     module = make_module(n_features, 1, units=units)
     assert_same_step(module, make_batch(n_rows, n_steps, n_features, 1))
 
 
-def test_one_row_one_step_one_unit():
+def test_one_row_one_step_one_unit(way):
     assert_same_step(make_module(1, 1, units=1), make_batch(1, 1, 1, 1))
 
 
@@ -116,11 +130,10 @@ def fit(**params):
 @pytest.mark.parametrize("form", ["plain", "residual of two layers", "dropout"])
 def test_training_without_onednn_is_the_same_but_for_rounding(form):
     by_layers = fit(**FORMS[form])
-    assert is_computed_by_layers(by_layers.net_.module_)
     torch.backends.mkldnn.set_flags(_enabled=False)
     try:
+        assert not _onednn.is_available()
         by_graph = fit(**FORMS[form])
-        assert not is_computed_by_layers(by_graph.net_.module_)
     finally:
         torch.backends.mkldnn.set_flags(_enabled=True)
     np.testing.assert_allclose(
@@ -150,10 +163,68 @@ def test_hooks_of_a_callback_see_every_pass():
     )
 
 
-def test_autocast_is_left_to_torch():
-    module = make_module()
-    assert is_computed_by_layers(module)
-    with torch.autocast("cpu"):
-        assert not is_computed_by_layers(module)
-    assert not is_computed_by_layers(make_module().double())
-    assert not is_computed_by_layers(torch.nn.Linear(2, 2))
+def test_operators_that_are_missing_or_of_another_schema_are_not_called(monkeypatch):
+    # A private operator was called by name: AttributeError in every fit of another torch.
+    expected = fit()
+    for schemas in (
+        {"no_such_operator": "aten::no_such_operator() -> Tensor"},
+        _onednn.SCHEMAS | {_onednn.FORWARD: "aten::mkldnn_rnn_layer(Tensor x) -> Tensor"},
+    ):
+        monkeypatch.setattr(_onednn, "SCHEMAS", schemas)
+        _onednn._has_known_schemas.cache_clear()
+        assert not _onednn.is_available()
+        np.testing.assert_allclose(
+            fit().predict(WINDOWS), expected.predict(WINDOWS), rtol=0, atol=1e-4
+        )
+    monkeypatch.undo()
+    _onednn._has_known_schemas.cache_clear()
+
+
+def wrapped(module):
+    return torch.nn.Sequential(module)
+
+
+def subclassed(module):
+    module.__class__ = type("Other", (type(module),), {})
+    return module
+
+
+def normalised(module):
+    torch.nn.utils.parametrizations.weight_norm(module.lstm, "weight_hh_l0")
+    return module
+
+
+def hooked(module):
+    module.dense.register_forward_hook(lambda *_: None)
+    return module
+
+
+def replaced(module):
+    module.lstm = torch.nn.LSTM(3, 7, batch_first=True, bias=False)
+    return module
+
+
+def patched(module):
+    module.forward = lambda windows: windows[:, -1, :2]
+    return module
+
+
+def of_doubles(module):
+    return module.double()
+
+
+@pytest.mark.parametrize(
+    "change", [wrapped, subclassed, normalised, hooked, replaced, patched, of_doubles]
+)
+def test_module_that_someone_has_changed_is_not_computed_in_chunks(change):
+    assert can_use_chunks(make_module())
+    assert not can_use_chunks(change(make_module()))
+
+
+def test_global_hook_is_a_change_too():
+    handle = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        assert not can_use_chunks(make_module())
+    finally:
+        handle.remove()
+    assert can_use_chunks(make_module())

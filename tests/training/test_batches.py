@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklstm._network._gather import iter_rows_of_one_length
 from sklstm._training import _batches
 from sklstm._training._data import WindowSet
 
@@ -81,7 +82,7 @@ def test_gather_leaves_the_array_alone():
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4 * N_AT_ONCE))
 def test_rows_predicted_together_know_equally_many_steps(n_known):
     n_known = np.array(n_known)
-    chunks = list(_batches.iter_rows_of_one_length(n_known, 3, most=N_AT_ONCE))
+    chunks = list(iter_rows_of_one_length(n_known, 3, most=N_AT_ONCE))
     assert sorted(np.concatenate(chunks)) == list(range(len(n_known)))
     for rows in chunks:
         assert 0 < len(rows) <= N_AT_ONCE
