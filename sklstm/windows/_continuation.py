@@ -48,8 +48,8 @@ LONGEST_PAST = 256
 N_SUMS = 4
 MAX_DEVIATION = 4.0
 
-# Cells in which values count as repeated are this many tolerances wide, or a millionth of
-# the spread: coarser than rounding, so that a repeated value rarely falls into two.
+# Cells within which values count as repeated are this many tolerances wide, or a millionth
+# of the spread: coarser than rounding, so that a repeated value rarely falls into two.
 CELL = 16
 FINEST_CELL = 2.0**-20
 
@@ -91,15 +91,11 @@ class FirstRows:
         eps = float(np.finfo(series.dtype).eps)
         cells = half_tolerance(low, high, eps) * CELL
         cells = np.maximum(cells, FINEST_CELL * (high / 2 - low / 2))
-        chances = chances_of_repetition(series, low, cells)
-        lengths = proving_lengths(chances, len(series))
+        lengths = proving_lengths(chances_of_repetition(series, low, cells), len(series))
         whole_only = False
         if not lengths.size:
-            chance = chances.prod()
-            later = series[N_COUNTED:][-N_COUNTED:]
-            if len(later):
-                chance *= chances_of_repetition(later, low, cells)[1:].prod()
-            whole_only = bool(chance >= MAX_CHANCE)
+            chance = chance_of_whole(series, low, cells)
+            whole_only = chance >= MAX_CHANCE
             if chance < MAX_CHANCE_OF_WHOLE:
                 lengths = np.array([len(series)], dtype=np.int64)
         unit = half_tolerance(low, high, eps)
@@ -109,7 +105,7 @@ class FirstRows:
 
     @classmethod
     def from_state(cls, state: Any) -> Self:
-        """Rebuild from `state`; raises a ValueError if it is not one."""
+        """Rebuild from the dict of `state`; raises a ValueError if it is not one."""
         names = {field.name for field in fields(cls)}
         if not isinstance(state, dict) or state.keys() != names:
             raise ValueError("what is kept of the first rows of its series is incomplete")
@@ -122,7 +118,7 @@ class FirstRows:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def matches(self, rows: NDArray) -> bool:
-        """Tell whether `rows` start as the series did, for as many rows as prove it."""
+        """Compare the first rows; False as well if there are too few to tell."""
         lengths = self.lengths[self.lengths <= len(rows)]
         if not lengths.size or (self.whole_only and len(rows) != lengths[-1]):
             return False
@@ -211,6 +207,16 @@ def chances_of_repetition(series: NDArray, low: NDArray, cells: NDArray) -> NDAr
     return chances
 
 
+def chance_of_whole(series: NDArray, low: NDArray, cells: NDArray) -> float:
+    """Probability of a repetition of the first and the last rows that are counted."""
+    chance = chances_of_repetition(series, low, cells).prod()
+    later = series[N_COUNTED:][-N_COUNTED:]
+    if len(later):
+        # Without its first row, which does not follow its last one.
+        chance *= chances_of_repetition(later, low, cells)[1:].prod()
+    return float(chance)
+
+
 def _chances_of_values(codes: NDArray) -> NDArray[np.float64]:
     """Probability of each row, whatever the rows before it."""
     n_rows = len(codes)
@@ -223,7 +229,7 @@ def _chances_of_values(codes: NDArray) -> NDArray[np.float64]:
 
 def row_codes(rows: NDArray, low: NDArray, cells: NDArray) -> NDArray[np.uint64]:
     """Number the rows so that those whose values lie in the same cells are equal."""
-    by_column = mixed_bits(np.arange(1, len(low) + 1, dtype=np.uint64))
+    by_column = mixed_bits(np.arange(len(low), dtype=np.uint64))
     codes = np.empty(len(rows), dtype=np.uint64)
     for part in _parts(rows):
         halves = rows[part].astype(np.float64) / 2 - low.astype(np.float64) / 2
@@ -265,15 +271,16 @@ def _parts(rows: NDArray) -> Iterator[slice]:
 
 def weights(first: int, last: int) -> NDArray[np.float64]:
     """Fixed pseudo-random weights, mean 0 and variance 1: (last - first, N_SUMS)."""
-    bits = mixed_bits(np.arange(first + 1, last + 1, dtype=np.uint64))
+    bits = mixed_bits(np.arange(first, last, dtype=np.uint64))
     parts = bits[:, np.newaxis] >> (16 * np.arange(N_SUMS, dtype=np.uint64))
     uniform = (parts & np.uint64(0xFFFF)) / 2.0**16
     return (uniform - 0.5) * np.sqrt(12)
 
 
 def mixed_bits(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Pseudo-random 64-bit numbers from any, one to one (SplitMix64)."""
-    numbers = numbers * np.uint64(0x9E3779B97F4A7C15)
+    """Turn numbers into pseudo-random ones; 0, 1, 2 give the generator SplitMix64."""
+    # Plus 1: mixed 0 is not to be 0, or runs that differ by a shift would get one code.
+    numbers = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))
