@@ -350,8 +350,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         super().__setstate__(state)
         if "context_" in state:
             try:
-                check_context(self.context_)
-                FirstRows.from_state(self._first_rows)
+                first_rows = FirstRows.from_state(self._first_rows)
+                check_context(self.context_, first_rows.low[np.newaxis])
             except (AttributeError, ValueError) as error:
                 raise damaged(type(self).__name__, str(error)) from error
 
