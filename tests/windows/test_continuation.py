@@ -146,7 +146,7 @@ def test_folds_of_a_sine_as_long_as_the_fitted_rows_keep_their_past():
 @given(
     seed=st.integers(0, 2**32),
     n_steps=st.integers(60, 400),
-    period=st.integers(1, 30),
+    period=st.integers(1, 29),
     n_levels=st.integers(1, 4),
     share=st.sampled_from([0.0, 0.01, 0.3]),
     split=st.floats(0, 1),
