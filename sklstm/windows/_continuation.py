@@ -1,75 +1,286 @@
-"""Whether rows are the fitted ones again, told by their values."""
+"""Recognition of the fitted series by its first rows, where no index says what follows.
+
+Rows follow the fitted series unless they start as it started, and unless that start says
+too little: the hours of a day come again every day. There are two questions.
+
+*How many first rows are enough?* So many that rows that follow would repeat them with a
+probability below `MAX_CHANCE`. It is the product of the probability of each row given
+those before it, where the last fitted rows come before the first. Each factor is a
+relative frequency in the first `N_COUNTED` rows, given the last 0, 1, 2, 4, ... rows; the
+largest of these is used, so that whatever can be predicted from some past is no evidence.
+Hours predict each other (their factor is 1, and no number of rows is enough), a flag that
+is set in 1 % of the rows has the factors 0.99 and 0.01, and rows that never repeat have 1
+divided by the number of pairs of rows, plus 1. This assumes that later rows resemble the
+fitted ones, and that a repetition occurs among these: nobody could tell hours from other
+numbers if a single day was fitted. If the first rows are not enough, rows that equal the
+whole series are; less evidence does (`MAX_CHANCE_OF_WHOLE`), as other rows rarely have
+just its length. A series of whole repetitions, such as full days of hours, remains
+ambiguous. Its rows follow: the windows of the first ones then hold the last repetition,
+which has the values that a repetition before the first would have.
+
+*Are rows the same?* Neither rows nor a digest of them are kept (a digest has no tolerance
+for rounding errors), but weighted sums of the first rows, with fixed pseudo-random
+weights. Rounding errors of n values change them by about the square root of n errors;
+other rows have other sums. The numbers of rows compared double, up to the whole series.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm.windows._views import iter_parts, row_dtype
+from sklstm.windows._views import iter_parts
+
+# Probability that other rows are taken for the fitted ones.
+MAX_CHANCE = 1e-6
+MAX_CHANCE_OF_WHOLE = 1e-3
+
+# Values held at once in a look at many rows, 1 MiB.
+N_VALUES_AT_ONCE = 2**17
+
+# Rows in which repetitions are counted, and longest past that may predict a row.
+N_COUNTED = 2**15
+LONGEST_PAST = 256
+
+# Weighted sums for each length, and how many standard errors of rounding they may differ.
+N_SUMS = 4
+MAX_DEVIATION = 4.0
+
+# Cells within which values count as repeated are this many tolerances wide, or a millionth
+# of the spread: coarser than rounding, so that a repeated value rarely falls into two.
+CELL = 16
+FINEST_CELL = 2.0**-20
 
 
-def rounding_tolerance(low: NDArray, high: NDArray, dtype: np.dtype) -> NDArray:
-    """How far columns of this range may be from equal and still be equal but for rounding.
+@dataclass(frozen=True)
+class FirstRows:
+    """Enough of a fitted series to recognise it by its first rows.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_features,)
+        Range of each feature.
+
+    eps : float
+        Machine epsilon of the series' dtype.
+
+    lengths : ndarray of shape (n_lengths,), increasing
+        Numbers of first rows that are compared. The smallest is what it takes to recognise
+        the series; there is none if nothing would.
+
+    whole_only : bool
+        Whether only rows of exactly the length of the series are recognised.
+
+    sums : ndarray of shape (n_lengths, N_SUMS)
+        Weighted sums of that many first rows.
+    """
+
+    low: NDArray
+    high: NDArray
+    eps: float
+    lengths: NDArray[np.int64]
+    whole_only: bool
+    sums: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, series: NDArray) -> Self:
+        """Summarise a series of shape (n_steps, n_features)."""
+        low, high = series.min(axis=0), series.max(axis=0)
+        eps = float(np.finfo(series.dtype).eps)
+        cells = half_tolerance(low, high, eps) * CELL
+        cells = np.maximum(cells, FINEST_CELL * (high / 2 - low / 2))
+        lengths = proving_lengths(chances_of_repetition(series, low, cells), len(series))
+        whole_only = False
+        if not lengths.size:
+            chance = chance_of_whole(series, low, cells)
+            whole_only = chance >= MAX_CHANCE
+            if chance < MAX_CHANCE_OF_WHOLE:
+                lengths = np.array([len(series)], dtype=np.int64)
+        unit = half_tolerance(low, high, eps)
+        found = list(iter_weighted_sums(series, lengths, low, unit))
+        sums = np.reshape(found, (len(lengths), N_SUMS))
+        return cls(low, high, eps, lengths, whole_only, sums)
+
+    @classmethod
+    def from_state(cls, state: Any) -> Self:
+        """Rebuild from the dict of `state`; raises a ValueError if it is not one."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(state, dict) or state.keys() != names:
+            raise ValueError("what is kept of the first rows of its series is incomplete")
+        first_rows = cls(**state)
+        first_rows._check()
+        return first_rows
+
+    def state(self) -> dict[str, Any]:
+        """Return arrays and plain values, for any file format."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def matches(self, rows: NDArray) -> bool:
+        """Compare the first rows; False as well if there are too few to tell."""
+        lengths = self.lengths[self.lengths <= len(rows)]
+        if not lengths.size or (self.whole_only and len(rows) != lengths[-1]):
+            return False
+        unit = half_tolerance(self.low, self.high, self.eps)
+        eps = max(self.eps, float(np.finfo(rows.dtype).eps))
+        coarser = (half_tolerance(self.low, self.high, eps) / unit).max()
+        allowed = MAX_DEVIATION * coarser * np.sqrt(lengths * len(self.low))
+        found = iter_weighted_sums(rows, lengths, self.low, unit)
+        return all(
+            (np.abs(total - expected) <= most).all()
+            for total, expected, most in zip(found, self.sums, allowed, strict=False)
+        )
+
+    def _check(self) -> None:
+        arrays = (self.low, self.high, self.lengths, self.sums)
+        if not all(isinstance(array, np.ndarray) for array in arrays):
+            raise ValueError("what is kept of the first rows of its series is no array")
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("what is kept of the first rows of its series is not finite")
+        if (
+            self.low.ndim != 1
+            or self.low.shape != self.high.shape
+            or self.lengths.dtype != np.int64
+            or (np.diff(self.lengths, prepend=0) <= 0).any()
+            or self.sums.shape != (len(self.lengths), N_SUMS)
+            or not isinstance(self.whole_only, bool)
+            or not isinstance(self.eps, float)
+            or not 0 < self.eps < 1
+        ):
+            raise ValueError("what is kept of the first rows of its series is no summary")
+
+
+def half_tolerance(low: NDArray, high: NDArray, eps: float) -> NDArray[np.float64]:
+    """Half the difference up to which values of a column are equal but for rounding.
 
     A step before the windows may compute the same rows in two ways, as PCA does in
-    fit_transform and transform. That leaves about half the digits of the spread of a
-    column, and is rounded at the level of the largest.
+    fit_transform and transform. That leaves most digits of the spread of a column, and is
+    rounded at the level of the largest. Halves, since the range itself may overflow.
     """
-    eps = np.finfo(dtype).eps
-    spread = high / 2 - low / 2  # in halves, since the difference may be out of range
-    return np.sqrt(eps) / 4 * spread + 16 * eps * np.maximum(-low, high).max()
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    level = np.maximum(-low, high).max()
+    tolerance = eps**0.7 * (high / 2 - low / 2) + 8 * eps * level
+    return np.where(tolerance > 0, tolerance, 1.0)
 
 
-def is_close(rows: NDArray, others: NDArray, tolerance: NDArray) -> NDArray[np.bool_]:
-    """Whether whole rows are equal within the tolerance of each column."""
-    with np.errstate(over="ignore"):
-        return (np.abs(rows - others) <= tolerance).all(axis=-1)
+def proving_lengths(chances: NDArray, n_steps: int) -> NDArray[np.int64]:
+    """Numbers of first rows to compare: the smallest that is enough, doubled up to all."""
+    enough = np.flatnonzero(np.cumsum(np.log(chances)) < np.log(MAX_CHANCE))
+    lengths = []
+    if enough.size:
+        length = int(enough[0]) + 1
+        while length < n_steps:
+            lengths.append(length)
+            length *= 2
+        lengths.append(n_steps)
+    return np.array(lengths, dtype=np.int64)
 
 
-def n_distinct_first_rows(series: NDArray, tolerance: NDArray, *, most: int = 64) -> int:
-    """How many first rows it takes until they stand nowhere else in the series.
+def chances_of_repetition(series: NDArray, low: NDArray, cells: NDArray) -> NDArray:
+    """Probability of each first row, where the series repeats itself, given those before.
 
-    A series that repeats itself to its end needs all the rows but the last repetition's.
-    Where more than `most` places repeat more than `most` rows, so that looking at each
-    would take long, the answer is all the rows of the series.
+    Of shape (min(n_steps, N_COUNTED),). Row i stands at `n_past + i` of the last fitted
+    rows followed by the first ones.
     """
-    n_steps = len(series)
-    starts = np.concatenate(
-        [
-            part.start + np.flatnonzero(is_close(series[part], series[0], tolerance))
-            for part in iter_parts(n_steps)
-        ]
-    ).astype(row_dtype(n_steps))[1:]
-    for n_same in range(1, most):
-        if not starts.size:
-            return n_same
-        starts = _with_same_row(
-            series, starts[starts < n_steps - n_same], n_same, tolerance
-        )
-    if not starts.size:
-        return most
-    longest = most
-    for start in starts[:most]:
-        if n_steps - start <= longest:
-            return longest + 1
-        longest = max(longest, _n_same_rows(series, int(start), tolerance))
-    return longest + 1 if len(starts) <= most else n_steps
+    codes = row_codes(series[:N_COUNTED], low, cells)
+    past = row_codes(series[-LONGEST_PAST:], low, cells)
+    n_rows, n_past = len(codes), len(past)
+    chances = _chances_of_values(codes)
+    joined = np.concatenate([past, codes])
+    length, runs = 1, joined  # runs[i] is a code of the `length` rows from i
+    while length < n_rows and length <= n_past:
+        longer = mixed_bits(runs[:-1]) + joined[length:]
+        # Only runs inside the series are counted, so those across its ends are not.
+        counts = n_occurrences(runs[n_past - length : -1], runs[n_past:-1])
+        n_longer = n_occurrences(longer[n_past - length :], longer[n_past:])
+        if length == 1 and counts[0] and not n_longer[0]:
+            # The last row is well known, but never followed by the first.
+            chances[0] *= (1 + np.count_nonzero(n_longer[1:] == 1)) / n_rows
+        # A run is its own first occurrence, unless it begins before the first row.
+        is_seen = counts > 1 if length == 1 else n_longer > 1
+        is_seen[:length] = n_longer[:length] > 0
+        frequency = n_longer[is_seen] / counts[is_seen]
+        chances[is_seen] = np.maximum(chances[is_seen], frequency)
+        runs = mixed_bits(runs[:-length]) + runs[length:]
+        length *= 2
+    return chances
 
 
-def _with_same_row(
-    series: NDArray, starts: NDArray, n_same: int, tolerance: NDArray
-) -> NDArray:
-    """Those of the starts whose next row is also that of the series' start."""
-    same = np.empty(len(starts), dtype=bool)
-    for part in iter_parts(len(starts)):
-        rows = series[starts[part] + n_same]
-        same[part] = is_close(rows, series[n_same], tolerance)
-    return starts[same]
+def chance_of_whole(series: NDArray, low: NDArray, cells: NDArray) -> float:
+    """Probability of a repetition of the first and the last rows that are counted."""
+    chance = chances_of_repetition(series, low, cells).prod()
+    later = series[N_COUNTED:][-N_COUNTED:]
+    if len(later):
+        # Without its first row, which does not follow its last one.
+        chance *= chances_of_repetition(later, low, cells)[1:].prod()
+    return float(chance)
 
 
-def _n_same_rows(series: NDArray, start: int, tolerance: NDArray) -> int:
-    """For how many rows the series goes on from a start as from its beginning."""
-    later = series[start:]
-    for part in iter_parts(len(later)):
-        differs = ~is_close(later[part], series[: len(later)][part], tolerance)
-        if differs.any():
-            return part.start + int(differs.argmax())
-    return len(later)
+def _chances_of_values(codes: NDArray) -> NDArray[np.float64]:
+    """Probability of each row, whatever the rows before it."""
+    n_rows = len(codes)
+    counts = n_occurrences(codes, codes)
+    if counts.max() > 1:
+        return counts / n_rows
+    n_pairs = n_rows * (n_rows - 1) // 2  # none of which is of equal rows
+    return np.full(n_rows, 1 / (n_pairs + 1))
+
+
+def row_codes(rows: NDArray, low: NDArray, cells: NDArray) -> NDArray[np.uint64]:
+    """Number the rows so that those whose values lie in the same cells are equal."""
+    by_column = mixed_bits(np.arange(len(low), dtype=np.uint64))
+    codes = np.empty(len(rows), dtype=np.uint64)
+    for part in _parts(rows):
+        halves = rows[part].astype(np.float64) / 2 - low.astype(np.float64) / 2
+        # Shifted, since the lowest value would otherwise lie at the edge of a cell.
+        numbers = np.floor(halves / cells + 0.382).astype(np.int64).view(np.uint64)
+        codes[part] = (numbers * by_column).sum(axis=1, dtype=np.uint64)
+    return codes
+
+
+def n_occurrences(codes: NDArray, among: NDArray) -> NDArray[np.intp]:
+    """Count how often each code occurs among others."""
+    values, counts = np.unique(among, return_counts=True)
+    at = np.minimum(np.searchsorted(values, codes), len(values) - 1)
+    return np.where(values[at] == codes, counts[at], 0)
+
+
+def iter_weighted_sums(
+    rows: NDArray, lengths: NDArray, low: NDArray, unit: NDArray
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the sums of `N_SUMS` weights times the first rows, for each length in turn."""
+    by_column = weights(0, len(low))
+    low, total, start = low.astype(np.float64) / 2, np.zeros(N_SUMS), 0
+    for stop in lengths:
+        new = rows[start:stop]
+        for part in _parts(new):
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = (new[part].astype(np.float64) / 2 - low) / unit
+                by_row = values @ by_column  # (n, N_SUMS)
+                by_row *= weights(start + part.start, start + part.start + len(by_row))
+                total = total + by_row.sum(axis=0)
+        start = int(stop)
+        yield total
+
+
+def _parts(rows: NDArray) -> Iterator[slice]:
+    n_at_once = N_VALUES_AT_ONCE // max(rows.shape[1], N_SUMS)
+    return iter_parts(len(rows), max(n_at_once, 1))
+
+
+def weights(first: int, last: int) -> NDArray[np.float64]:
+    """Fixed pseudo-random weights, mean 0 and variance 1: (last - first, N_SUMS)."""
+    bits = mixed_bits(np.arange(first, last, dtype=np.uint64))
+    parts = bits[:, np.newaxis] >> (16 * np.arange(N_SUMS, dtype=np.uint64))
+    uniform = (parts & np.uint64(0xFFFF)) / 2.0**16
+    return (uniform - 0.5) * np.sqrt(12)
+
+
+def mixed_bits(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Turn numbers into pseudo-random ones; 0, 1, 2 give the generator SplitMix64."""
+    # Plus 1: mixed 0 is not to be 0, or runs that differ by a shift would get one code.
+    numbers = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))

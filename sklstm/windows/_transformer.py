@@ -23,7 +23,7 @@ from sklstm.windows._checks import (
     check_series_and_targets,
     check_window_lengths,
 )
-from sklstm.windows._continuation import is_close, n_distinct_first_rows, rounding_tolerance
+from sklstm.windows._continuation import FirstRows
 from sklstm.windows._labels import first_labels, last_labels, relation
 from sklstm.windows._views import (
     flat_windows,
@@ -31,10 +31,6 @@ from sklstm.windows._views import (
     history_windows,
     sliding_windows,
 )
-
-# Fewest rows by which an array is taken for the fitted series itself: one value may
-# come again by chance, ten in a row do not.
-MIN_FIRST_ROWS = 10
 
 
 class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -73,9 +69,16 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
           spaced, as those of trading days, can not show a gap that is no longer than the
           steps between them.) Without such an index, as for arrays, rows continue the
           series unless they start with the very rows that the fitted series started with:
-          that is the fitted series again, as for a score on the training rows. At least ten
-          rows, or all where there are fewer, are compared, and as many more as it takes to
-          tell the start of a series that repeats itself from its later repetitions.
+          that is the fitted series again, as for a score on the training rows. As many
+          first rows are compared as it takes to be sure (the probability that later rows
+          repeat them is below 1e-6); for values that hardly ever repeat, two or three.
+          Features that repeat themselves, such as the hour of the day or a constant, do
+          not show where the series started: rows of these alone follow, unless they are
+          all the fitted rows and the repetition has a visible break between the last and
+          the first of them. A step before that computes the training rows differently in
+          `fit_transform` and `transform`, by more than rounding errors, hides the fitted
+          series as well: :class:`~sklearn.preprocessing.TargetEncoder` and
+          :class:`~sklearn.decomposition.NMF` do.
         - "always" and "never" do as they say.
 
     flatten : bool, default=False
@@ -309,11 +312,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_same_order(X, y)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         self.context_ = series[max(len(series) - reach, 0) :].copy()
-        self._range = np.stack([series.min(axis=0), series.max(axis=0)])
-        tolerance = rounding_tolerance(self._range[0], self._range[1], series.dtype)
-        n_distinct = n_distinct_first_rows(series, tolerance)
-        # Twice as many, since what is rare in the fitted series may follow it by chance.
-        self._first_rows = series[: max(2 * n_distinct, MIN_FIRST_ROWS)].copy()
+        self._first_rows = FirstRows.of(series).state()
         self._last_labels = last_labels(index)
         task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return series
@@ -324,7 +323,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return self.context == "always"
         fitted, later = self._last_labels, first_labels(index)
         if fitted is None or later is None or fitted["kind"] != later["kind"]:
-            return not self._is_fitted_series(series)
+            return not FirstRows.from_state(self._first_rows).matches(series)
         found = relation(fitted, later)
         if found == "gap":
             warnings.warn(
@@ -336,14 +335,6 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 stacklevel=4,  # the caller of transform, above scikit-learn's wrapper
             )
         return found == "follows"
-
-    def _is_fitted_series(self, series: NDArray) -> bool:
-        first_rows = self._first_rows
-        if len(series) < len(first_rows):
-            return False
-        coarser = max(series.dtype, first_rows.dtype, key=lambda dtype: np.finfo(dtype).eps)
-        tolerance = rounding_tolerance(self._range[0], self._range[1], coarser)
-        return bool(is_close(series[: len(first_rows)], first_rows, tolerance).all())
 
     def _windows(self, series: NDArray, past: NDArray) -> NDArray:
         seq_length, horizon = int(self.seq_length), int(self.horizon)
@@ -359,7 +350,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         super().__setstate__(state)
         if "context_" in state:
             try:
-                check_context(self.context_, self._first_rows, self._range)
+                first_rows = FirstRows.from_state(self._first_rows)
+                check_context(self.context_, first_rows.low[np.newaxis])
             except (AttributeError, ValueError) as error:
                 raise damaged(type(self).__name__, str(error)) from error
 

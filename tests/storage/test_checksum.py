@@ -374,7 +374,7 @@ def test_faults_inside_a_good_seal_are_refused_by_name(fault):
         ("context_", np.full((3, 2), np.nan)),
         ("context_", "rows"),
         ("_first_rows", None),
-        ("_range", np.full((2, 2), np.inf)),
+        ("_first_rows", {}),
     ],
 )
 def test_faults_of_a_transformer_inside_a_good_seal_are_refused(name, value):

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklstm.windows._continuation import n_distinct_first_rows
 from sklstm.windows._views import (
     flat_windows,
     history_reach,
@@ -16,8 +15,6 @@ from sklstm.windows._views import (
     underlying_series,
 )
 from tests import naive
-
-EXACT = np.zeros(1)  # no difference is taken for rounding
 
 
 def steps(n_steps, n_features=1, seed=0):
@@ -159,19 +156,3 @@ def test_known_steps_of_a_view_are_counted_without_copying_it():
     # A copy would be 500 times the series, its NaN mask 62 times.
     assert peak < 8 * series.nbytes
     assert counts[:3].tolist() == [0, 1, 2]
-
-
-def test_first_rows_of_a_repeating_series_are_all_but_its_last_repetition():
-    # 0 1 2 0 1 2 0 1: the start stands again at 3, and its five rows reach the end.
-    series = np.array([[0.0], [1], [2], [0], [1], [2], [0], [1]])
-    assert n_distinct_first_rows(series, EXACT) == 6
-
-
-def test_first_row_that_never_comes_again_is_enough():
-    assert n_distinct_first_rows(np.array([[5.0], [1], [1], [1]]), EXACT) == 1
-
-
-def test_first_rows_are_distinct_when_their_last_one_differs():
-    # "0 1" comes again at 3, "0 1 2" does not.
-    series = np.array([[0.0], [1], [2], [0], [1], [7], [8], [9]])
-    assert n_distinct_first_rows(series, EXACT) == 3
