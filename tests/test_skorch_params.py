@@ -403,7 +403,7 @@ def test_compiled_network_is_exported_and_looked_into(compiled, tmp_path):
     name = session.get_inputs()[0].name
     (outputs,) = session.run(None, {name: np.float32(WINDOWS)})
     np.testing.assert_allclose(outputs.ravel(), compiled.predict(WINDOWS), atol=1e-5)
-    assert gates(compiled, WINDOWS)["cell"].shape == (24, 4, 3)
+    assert gates(compiled, WINDOWS)["cell_state"].shape == (24, 4, 3)
     compiled.summary()
 
 

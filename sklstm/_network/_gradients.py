@@ -108,8 +108,11 @@ def _step_by_autograd(module: LSTMModule, chunk: Chunk, loss: Loss, share: float
     """Compute a chunk through autograd; each output counts for `share` of the loss."""
     with torch.enable_grad():  # each thread has a mode of its own
         outputs = module.outputs(chunk.windows, chunk.masks)
-        losses = _weighted(loss.values(outputs - chunk.targets), chunk.weights)
-        total = losses.sum() * share
+        if chunk.weights is None:
+            total = loss.function(outputs, chunk.targets, reduction="sum") * share
+        else:
+            losses = loss.function(outputs, chunk.targets, reduction="none")
+            total = (losses * chunk.weights[:, None]).sum() * share
         gradients = torch.autograd.grad(total, list(module.parameters()))
     return Step(total.detach(), outputs.detach(), list(gradients))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -12,20 +13,17 @@ class Loss:
     """A loss of errors (output - target)."""
 
     criterion: type[nn.Module]
+    function: Callable[..., Tensor]  # torch's, of outputs and targets
     values: Callable[[Tensor], Tensor]  # of each error
     derivative: Callable[[Tensor], Tensor]  # of each value, by its error
     label: str
     unit: str  # of scaled targets, in units that are the targets' own
 
 
-def _huber(errors: Tensor) -> Tensor:
-    zero = torch.zeros_like(errors)
-    return nn.functional.huber_loss(errors, zero, reduction="none")
-
-
 LOSSES = {
     "squared_error": Loss(
         nn.MSELoss,
+        functional.mse_loss,
         values=lambda errors: errors * errors,
         derivative=lambda errors: 2 * errors,
         label="mean squared error",
@@ -33,6 +31,7 @@ LOSSES = {
     ),
     "absolute_error": Loss(
         nn.L1Loss,
+        functional.l1_loss,
         values=torch.abs,
         derivative=torch.sign,
         label="mean absolute error",
@@ -40,7 +39,10 @@ LOSSES = {
     ),
     "huber": Loss(
         nn.HuberLoss,
-        values=_huber,
+        functional.huber_loss,
+        values=lambda errors: functional.huber_loss(
+            errors, torch.zeros_like(errors), reduction="none"
+        ),
         derivative=lambda errors: errors.clamp(-1, 1),
         label="mean Huber loss",
         unit=" of scaled y",

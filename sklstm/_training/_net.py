@@ -91,6 +91,7 @@ class WindowNet(NeuralNet):
         self.is_resumable = True  # not where it was loaded without its optimizer
         self.lowest_losses: dict[str, float] = {}
         self._uses_chunks = False
+        self._weights: list[nn.Parameter] = []
 
     @property
     def own_module(self) -> LSTMModule:
@@ -136,11 +137,13 @@ class WindowNet(NeuralNet):
         loss, y_pred, gradients = loss_and_gradients(
             self.module_, batch[0], batch[1], batch.weights, LOSSES[self.training.loss]
         )
-        parameters = self.module_.parameters()
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if parameter.requires_grad:
-                parameter.grad = gradient
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            weight.grad = gradient if weight.requires_grad else None
         return {"loss": loss, "y_pred": y_pred}
+
+    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
+        if not self._uses_chunks:  # whose gradients replace those before them
+            super()._zero_grad_optimizer(set_to_none)
 
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
@@ -166,17 +169,19 @@ class WindowNet(NeuralNet):
         if iterator is None:
             return
         self._uses_chunks = can_use_chunks(self.module_)
+        self._weights = list(self.module_.parameters())
         mean, n_batches = _MeanLoss(), 0
-        # The history of batches, which takes memory, is for callbacks that someone added.
+        # Only callbacks that someone added look at batches, whose history takes memory.
         is_watched = bool(self.training.skorch_params.get("callbacks"))
         for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
+            if is_watched:
+                self.notify("on_batch_begin", batch=batch, training=training)
             step, n_rows = step_fn(batch), len(batch[1])
             mean.add(step["loss"], n_rows)
             if is_watched:
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
                 self.history.record_batch(f"{prefix}_batch_size", n_rows)
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+                self.notify("on_batch_end", batch=batch, training=training, **step)
             n_batches += 1
         self.history.record(f"{prefix}_batch_count", n_batches)
         self._record_loss(prefix, mean.value())
