@@ -113,7 +113,7 @@ def _step_by_autograd(module: LSTMModule, chunk: Chunk, loss: Loss, share: float
         else:
             losses = loss.function(outputs, chunk.targets, reduction="none")
             total = (losses * chunk.weights[:, None]).sum() * share
-        gradients = torch.autograd.grad(total, list(module.parameters()))
+        gradients = torch.autograd.grad(total, module.weights())
     return Step(total.detach(), outputs.detach(), list(gradients))
 
 

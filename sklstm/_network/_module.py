@@ -135,6 +135,11 @@ class LSTMModule(nn.Module):
             return windows, last_step
         return windows - last_step[:, None], (last_step - self.center) / self.scale
 
+    def weights(self) -> list[Tensor]:
+        """Return all weights in the order of `parameters`, which looks each up by name."""
+        linear = [] if self.linear is None else [self.linear.weight]
+        return [*self.lstm._flat_weights, self.dense.weight, self.dense.bias, *linear]
+
     def weights_of_layers(self) -> list[list[list[nn.Parameter]]]:
         """Two weights and two biases of each direction of each layer, in torch's order."""
         # `all_weights`, which is public, looks each up by name: a tenth of a small step.
@@ -184,7 +189,9 @@ class LSTMModule(nn.Module):
     def _both_directions(self, last_hidden: Tensor) -> Tensor:
         """The last layer's part of (layers * directions, B, units): (B, width)."""
         n_directions = 2 if self.lstm.bidirectional else 1
-        return torch.cat(tuple(last_hidden[-n_directions:]), dim=-1)
+        if n_directions == 1:
+            return last_hidden[-1]
+        return torch.cat((last_hidden[-2], last_hidden[-1]), dim=-1)
 
     def _last_hidden_with_dropout(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
         """Layer by layer, since torch's dropout knows only the global generator."""
