@@ -105,16 +105,16 @@ def test_number_that_no_float_holds_is_an_error_of_the_argument(name, use):
         values.flat[0] = 10**400
         return values
 
-    with pytest.raises(ValueError, match=f"{name} can not be read as an array of numbers"):
+    with pytest.raises(ValueError, match=f"{name} cannot be read as an array of numbers"):
         use(with_huge)
-    with pytest.raises(ValueError, match=f"{name} can not be read as an array of numbers"):
+    with pytest.raises(ValueError, match=f"{name} cannot be read as an array of numbers"):
         use(lambda values: with_huge(values).tolist())
 
 
 @pytest.mark.parametrize(("name", "use"), ARGUMENTS)
 def test_tensor_with_a_gradient_is_an_error_of_the_argument(name, use):
     # torch raises RuntimeError.
-    with pytest.raises(ValueError, match=rf"{name} can not .* requires grad"):
+    with pytest.raises(ValueError, match=rf"{name} cannot .* requires grad"):
         use(lambda values: torch.tensor(values, requires_grad=True))
 
 

@@ -4,6 +4,7 @@ A check returns the checked value or raises ValueError with what was expected, w
 and what to change. What scikit-learn's own checks say well is left to them.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklstm._arrays import reading
+from sklstm.windows._layout import layout_of_nan
 from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
@@ -48,6 +50,7 @@ def check_windows(
             f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
             "steps at the start of a window may be NaN, which means that they are not "
             "known yet. Fill the gaps of the series before cutting windows."
+            f"{layout_of_nan(windows)}"
         )
     if checked.ndim == 2:
         _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
@@ -168,6 +171,34 @@ def check_finite_predictions(predictions: NDArray) -> None:
         raise ValueError(
             f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
             "or y in fit, holds values too large for the network. Scale X as in fit."
+        )
+
+
+def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray) -> None:
+    """Warn where the network has become blind: one output for windows that differ.
+
+    A network that has learned nothing still gives outputs that differ a little. Only where
+    its gates are saturated, or its weights or the features next to nothing, are they equal.
+
+    Parameters
+    ----------
+    windows, outputs, targets : ndarray of (n, seq_length, F), (n, n_outputs) and the same
+        Some of the complete rows that were trained on, spread over all of them.
+    """
+    read = windows.astype(np.float32)
+    if (read == read[:1]).all():
+        return
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(outputs).max(axis=0)
+    is_blind = np.ptp(outputs, axis=0) <= rounding
+    if (is_blind & (targets != targets[:1]).any(axis=0)).any():
+        warnings.warn(
+            "All predictions are equal after training, though windows and targets differ: "
+            f"the network does not see X, whose values reach {np.abs(read).max():g}. "
+            "Values far from the range of -1 to 1 saturate an LSTM, or leave no trace in "
+            "it: scale the features, for example by StandardScaler before "
+            "WindowTransformer. If they are scaled, lower learning_rate or weight decay.",
+            UserWarning,
+            stacklevel=2,
         )
 
 
