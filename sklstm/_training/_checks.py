@@ -177,29 +177,37 @@ def check_finite_predictions(predictions: NDArray) -> None:
 def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray) -> None:
     """Warn where the network has become blind: one output for windows that differ.
 
-    A network that has learned nothing still gives outputs that differ a little. Only where
-    its gates are saturated, or its weights or the features next to nothing, are they equal.
+    A network that has learned nothing still gives outputs that differ a little. They are
+    equal, or few, only where its gates are saturated, or where its weights or the features
+    are next to nothing.
 
     Parameters
     ----------
     windows, outputs, targets : ndarray of (n, seq_length, F), (n, n_outputs) and the same
         Some of the complete rows that were trained on, spread over all of them.
     """
-    read = windows.astype(np.float32)
-    if (read == read[:1]).all():
+    read = windows.reshape(len(windows), -1).astype(np.float32)
+    n_windows = len(np.unique(read, axis=0))
+    n_predictions = _n_different(outputs)
+    if 2 * n_predictions > n_windows or (targets == targets[:1]).all():
         return
+    found = "the same prediction" if n_predictions == 1 else f"{n_predictions} predictions"
+    warnings.warn(
+        f"After training, {n_windows} windows that differ get {found}: the network hardly "
+        f"sees X, whose values reach {np.abs(read).max():g}. Values far from the range of "
+        "-1 to 1 saturate an LSTM, or leave no trace in it: scale the features, for "
+        "example by StandardScaler before WindowTransformer. If they are scaled, lower "
+        "learning_rate or weight decay.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _n_different(outputs: NDArray) -> int:
+    """Number of values that differ by more than float32's rounding, in any output."""
     rounding = 4 * np.finfo(np.float32).eps * np.abs(outputs).max(axis=0)
-    is_blind = np.ptp(outputs, axis=0) <= rounding
-    if (is_blind & (targets != targets[:1]).any(axis=0)).any():
-        warnings.warn(
-            "All predictions are equal after training, though windows and targets differ: "
-            f"the network does not see X, whose values reach {np.abs(read).max():g}. "
-            "Values far from the range of -1 to 1 saturate an LSTM, or leave no trace in "
-            "it: scale the features, for example by StandardScaler before "
-            "WindowTransformer. If they are scaled, lower learning_rate or weight decay.",
-            UserWarning,
-            stacklevel=2,
-        )
+    steps = np.diff(np.sort(outputs, axis=0), axis=0) > rounding
+    return 1 + int(steps.sum(axis=0).max())
 
 
 def check_same_outputs(
