@@ -1,4 +1,4 @@
-"""Which layouts of windows are warned of, by the call that mends them, and which are not."""
+"""Which layouts of windows are warned of, by the call that mends them, and which not."""
 
 import warnings
 
