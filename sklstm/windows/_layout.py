@@ -24,6 +24,8 @@ from sklstm.windows._views import n_known_steps
 MOST_PAIRS, FEWEST_PAIRS = 64, 4
 # Values of columns that are compared across all pairs, and steps, or features, of them.
 MOST_COMPARED, MOST_LANES = 2**18, 12
+# Pairs that it takes to believe in two lags among other columns.
+PAIRS_FOR_TWO_LAGS = 16
 # Features that may alternate in a table, and rows in which seasonal lags are looked for.
 MOST_INTERLEAVED, ROWS_OF_LAGS = 8, 512
 
@@ -60,10 +62,14 @@ def layout_advice(
     if _is_view_of_series(windows):
         return None
     earlier = _spread_pairs(rows, windows[0].size)
+    n_pairs = len(earlier)
+    earlier = earlier[_first_of_equal(windows[earlier], windows[earlier + 1])]
     if len(earlier) < FEWEST_PAIRS:
         return None
     if windows.shape[2] == 1:
-        return _advice_on_table(windows[:, :, 0], rows, earlier, targets, name)
+        return _advice_on_table(
+            windows[:, :, 0], rows, earlier, targets, name, repeats=len(earlier) < n_pairs
+        )
     steps, features = map(_spread_places, windows.shape[1:])
     dtype = _float_dtype(windows)
     this, following = (windows[some].astype(dtype) for some in (earlier, earlier + 1))
@@ -107,6 +113,14 @@ def _spread_pairs(rows: NDArray[np.integer], n_values: int) -> NDArray[np.intege
         return rows[:0]
     places = np.linspace(0, len(rows) - 2, n_pairs).astype(np.intp)
     return rows[places[rows[places + 1] - rows[places] == 1]]
+
+
+def _first_of_equal(this: NDArray, following: NDArray) -> list[int]:
+    """Pairs without those that an earlier one equals, which are no further evidence."""
+    first: dict[bytes, int] = {}
+    for number, (row, next_row) in enumerate(zip(this, following, strict=True)):
+        first.setdefault(row.tobytes() + next_row.tobytes(), number)
+    return list(first.values())
 
 
 def _spread_places(n_places: int) -> NDArray[np.intp]:
@@ -155,6 +169,8 @@ def _advice_on_table(
     earlier: NDArray[np.integer],
     targets: NDArray,
     name: str,
+    *,
+    repeats: bool,
 ) -> str | None:
     """The same of a table, whose columns are read as the steps of one feature."""
     if table.shape[1] < 2:
@@ -170,9 +186,12 @@ def _advice_on_table(
         )
         return None if is_right else _newest_first(name)
     blocks = lag_blocks(found)
+    if len(blocks) == 1 and blocks[0].is_pair and len(this) < PAIRS_FOR_TWO_LAGS:
+        return None
     if blocks:
         return _advice_on_blocks(table[rows[:ROWS_OF_LAGS]], blocks, name)
-    return _advice_on_interleaved(this, following, name)
+    # Every k-th row of a periodic series looks like several features side by side.
+    return None if repeats else _advice_on_interleaved(this, following, name)
 
 
 def _float_dtype(array: NDArray) -> np.dtype:
@@ -187,10 +206,17 @@ class LagBlock:
     stop: int
     is_newest_first: bool
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether there are two lags only, which overlap in a single column."""
+        return self.stop - self.start == 2
+
 
 def lag_blocks(found: Overlap) -> list[LagBlock]:
     """Runs of adjacent columns of a table that overlap, two columns at least."""
     forward, backward = found.only("forward")[:, 0], found.only("backward")[:, 0]
+    if found.is_blurred():
+        return []
     links, blocks = backward.astype(int) - forward, []
     edges = [0, *(np.flatnonzero(np.diff(links)) + 1), len(links)]
     for first, end in pairwise(edges):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 AGREEMENT = 0.8
 # The same where rows are left out here and there, and only some pairs are neighbours.
 SOME_AGREEMENT = 0.2
+# Shares between which columns are neither lags of one series nor strangers.
+HARDLY, CLEARLY = 0.3, 0.9
 # Evidence against agreement by chance, in nats.
 EVIDENCE = 10.0
 # Rows that each row is compared with to see what agrees by chance.
@@ -55,6 +57,11 @@ class Overlap:
         agrees = ((share >= AGREEMENT) | ~self.tells).all(axis=0)
         return bool((agrees & self.only(direction).any(axis=0)).any())
 
+    def is_blurred(self) -> bool:
+        """Whether columns overlap in some of the pairs: neither as a rule nor never."""
+        share = np.maximum(self.forward, self.backward)[self.tells]
+        return bool(((share > HARDLY) & (share < CLEARLY)).any())
+
     def is_partly_forward(self) -> bool:
         """Whether all overlaps forward in some of the pairs: rows are left out."""
         some = (self.forward >= SOME_AGREEMENT) | ~self.tells
@@ -75,9 +82,12 @@ def overlap(this: NDArray, following: NDArray) -> Overlap:
         return Overlap(nothing, nothing, nothing > 0)
     shares, evidence = zip(*(_agreement(*columns) for columns in sides), strict=True)
     is_equal = np.maximum(*shares[:2]) >= AGREEMENT
+    # Lines fit both ways, but where a calendar starts again.
+    is_line = np.minimum(*shares[2:]) >= HARDLY
+    on_one_scale = (np.where(is_line, np.maximum(*shares[2:]), s) for s in shares[2:])
     forward, backward = (
         np.where(is_equal, equal, scaled)
-        for equal, scaled in zip(shares[:2], shares[2:], strict=True)
+        for equal, scaled in zip(shares[:2], on_one_scale, strict=True)
     )
     is_repeated = (this == this[:, :1]).all(axis=(0, 1))  # one value for all steps
     tells = (np.maximum.reduce(evidence) >= EVIDENCE) & ~is_repeated
