@@ -19,6 +19,8 @@ from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
+# Features of this size are no reason for a network not to see them.
+LEAST_SEEN, MOST_SEEN = 1e-3, 30.0
 
 
 def check_windows(
@@ -192,12 +194,18 @@ def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray)
     if 2 * n_predictions > n_windows or (targets == targets[:1]).all():
         return
     found = "the same prediction" if n_predictions == 1 else f"{n_predictions} predictions"
+    largest = np.abs(read).max()
+    if LEAST_SEEN < largest < MOST_SEEN:
+        remedy = "Lower learning_rate or weight decay, which have spoilt its weights."
+    else:
+        remedy = (
+            f"X holds values of up to {largest:g}; those far from the range of -1 to 1 "
+            "saturate an LSTM, or leave no trace in it. Scale the features, for example by "
+            "StandardScaler before WindowTransformer."
+        )
     warnings.warn(
         f"After training, {n_windows} windows that differ get {found}: the network hardly "
-        f"sees X, whose values reach {np.abs(read).max():g}. Values far from the range of "
-        "-1 to 1 saturate an LSTM, or leave no trace in it: scale the features, for "
-        "example by StandardScaler before WindowTransformer. If they are scaled, lower "
-        "learning_rate or weight decay.",
+        f"sees X. {remedy}",
         UserWarning,
         stacklevel=2,
     )

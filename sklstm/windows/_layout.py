@@ -62,9 +62,10 @@ def layout_advice(
     if _is_view_of_series(windows):
         return None
     earlier = _spread_pairs(rows, windows[0].size)
-    n_pairs = len(earlier)
-    earlier = earlier[_first_of_equal(windows[earlier], windows[earlier + 1])]
-    if len(earlier) < FEWEST_PAIRS:
+    n_pairs, this, following = len(earlier), windows[earlier], windows[earlier + 1]
+    earlier = earlier[_first_of_equal(this, following)]
+    is_right = (this[:, 1:] == following[:, :-1]).all() and windows.shape[1] > 1
+    if is_right or len(earlier) < FEWEST_PAIRS:
         return None
     if windows.shape[2] == 1:
         return _advice_on_table(

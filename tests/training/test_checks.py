@@ -141,6 +141,11 @@ def test_features_that_the_network_does_not_see_are_told_after_training(X):
     assert len(told) == 1
 
 
+def test_weights_that_a_learning_rate_spoilt_are_told_as_such():
+    with pytest.warns(UserWarning, match="hardly sees X. Lower learning_rate"):
+        make_regressor(learning_rate=1e3, epochs=1, batch_size=300).fit(WINDOWS, TARGETS)
+
+
 def test_partial_fit_tells_it_too():
     with pytest.warns(UserWarning, match="get the same prediction"):
         make_regressor().partial_fit(1e5 * (1.5 + WINDOWS), TARGETS)
