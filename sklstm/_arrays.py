@@ -1,11 +1,14 @@
-"""What users pass as arrays: whether it can be read at all. Before every other check.
+"""First check of every array argument: can it be converted to numbers? And targets.
 
 scikit-learn reads an array as NumPy does, which takes the hidden values of a masked array
 and the nanoseconds of a time for numbers, and leaves errors of others as they are.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, time, timedelta
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,19 +17,44 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
+# Types of single times and durations. pandas' are subclasses of Python's, but for periods.
+TIMES = (date, time, timedelta, np.datetime64, np.timedelta64, pd.Period)
+# How polars, pyarrow and pandas call their types of times.
+TIME_NAME = re.compile(
+    r"(datetime|timestamp|date|time|duration|timedelta|period|month_day_nano_interval)"
+    r"(32|64)?([(\[].*)?",
+    re.IGNORECASE,
+)
+# Where pandas, polars and pyarrow keep the type inside a type, as in a list of dates.
+INNER = ("pyarrow_dtype", "subtype", "inner", "value_type")
+NUMERIC_KINDS = "biufc"
+# Containers inside containers that are looked into. Windows have three dimensions.
+MOST_NESTED = 4
+
+# What to do about NaN in y, where rows can be weighted and where they cannot.
+GIVE_WEIGHT_0 = (
+    "Give the row weight 0 in sample_weight, which leaves it out of training, or drop it "
+    "from X and y and keep their index, which shows that a step is missing."
+)
+FILL_IN = (
+    "Fill it in, or cut the windows by WindowTransformer and give the row weight 0 in "
+    "the sample_weight of LSTMRegressor.fit."
+)
+DROP_FROM_VALIDATION = "Drop the row from X_val and y_val, which have no weights."
+
 
 @contextmanager
 def reading(passed: Any, name: str) -> Iterator[None]:
-    """Raise ValueError or TypeError where what was passed can not be read as numbers."""
-    _check_nothing_masked(passed, name)
-    _check_no_times(passed, name)
+    """Raise ValueError or TypeError where what was passed cannot be read as numbers."""
     try:
+        _check_nothing_masked(passed, name)
+        _check_no_times(passed, name)
         yield
     except (ValueError, TypeError):
         raise
     except Exception as error:
         raise ValueError(
-            f"{name} can not be read as an array of numbers: {error}. Pass a NumPy array "
+            f"{name} cannot be read as an array of numbers: {error}. Pass a NumPy array "
             "of floats."
         ) from error
 
@@ -45,25 +73,126 @@ def _check_nothing_masked(passed: Any, name: str) -> None:
 
 
 def _check_no_times(passed: Any, name: str) -> None:
-    columns = isinstance(passed, pd.DataFrame)
-    for dtype in passed.dtypes if columns else [getattr(passed, "dtype", None)]:
-        if getattr(dtype, "kind", "") in ("M", "m"):
-            raise TypeError(
-                f"{name} holds times ({dtype}), which are not numbers. Leave them to the "
-                "index, or make numbers of them, such as the hour or the days since a date."
-            )
+    found = _time_type(passed)
+    if found is not None:
+        raise TypeError(
+            f"{name} holds times ({found}), which are not numbers. Leave them to the "
+            "index, or make numbers of them, such as the hour or the days since a date."
+        )
 
 
-def check_targets(estimator: BaseEstimator, y: Any, *, n_samples: int) -> NDArray:
-    """Finite targets as float64, (n_samples,) or (n_samples, n_outputs)."""
+def _time_type(passed: Any, depth: int = 0) -> str | None:
+    """Name of a type of times that a container holds, None if it holds none.
+
+    Containers are recognised by what they offer, so that libraries that are not installed
+    need no import. Numeric arrays are judged by their dtype; only objects are looked at
+    one by one, which takes no longer than converting them to numbers.
+    """
+    if isinstance(passed, np.ndarray) and passed.dtype.kind in NUMERIC_KINDS:
+        return None
+    if isinstance(passed, pd.DataFrame):
+        return _time_type_of_table(passed, depth)
+    dtypes = _dtypes(passed)
+    found = next(filter(None, map(_time_dtype, dtypes)), None)
+    if found is not None:
+        return found
+    if any(str(dtype).lower() == "object" for dtype in dtypes):
+        return _time_type_of_objects(np.asarray(passed).flat, depth)
+    if dtypes or isinstance(passed, (str, bytes, range)):
+        return None
+    if isinstance(passed, Sequence):
+        return _time_type_of_objects(passed, depth)
+    if hasattr(passed, "__array__") and depth < MOST_NESTED:
+        return _time_type(np.asarray(passed), depth + 1)
+    return None
+
+
+def _time_type_of_table(table: pd.DataFrame, depth: int) -> str | None:
+    for position, dtype in enumerate(table.dtypes):
+        found = _time_dtype(dtype)
+        if found is None and isinstance(dtype, np.dtype) and dtype.kind == "O":
+            found = _time_type_of_objects(table.iloc[:, position], depth)
+        if found is not None:
+            return found
+    return None
+
+
+def _time_type_of_objects(objects: Iterable[Any], depth: int) -> str | None:
+    types = set(map(type, objects))
+    for kind in types:
+        if issubclass(kind, TIMES):
+            return kind.__name__
+    if depth == MOST_NESTED or not types:
+        return None
+    if types <= {list, tuple}:  # all rows at once: row by row takes ten times as long
+        return _time_type_of_objects(list(chain.from_iterable(objects)), depth + 1)
+    containers = tuple(kind for kind in types if _is_container(kind))
+    if not containers:
+        return None
+    nested = (element for element in objects if isinstance(element, containers))
+    found = (_time_type(element, depth + 1) for element in nested)
+    return next(filter(None, found), None)
+
+
+def _is_container(kind: type) -> bool:
+    if issubclass(kind, (str, bytes, np.generic)):
+        return False
+    return issubclass(kind, Sequence) or hasattr(kind, "__array__")
+
+
+def _dtypes(passed: Any) -> list[Any]:
+    """Types of a container's elements, by column where it is a table; [] if it has none."""
+    for attribute in ("dtype", "dtypes"):
+        dtypes = getattr(passed, attribute, None)
+        if dtypes is not None:
+            return list(dtypes) if isinstance(dtypes, Iterable) else [dtypes]
+    schema = getattr(passed, "schema", None)
+    if isinstance(schema, Mapping):  # narwhals
+        return list(schema.values())
+    if schema is not None and hasattr(schema, "types"):  # a pyarrow table
+        return list(schema.types)
+    if hasattr(passed, "type") and hasattr(passed, "to_numpy"):  # a pyarrow array
+        return [passed.type]
+    return []
+
+
+def _time_dtype(dtype: Any) -> str | None:
+    """Name of a dtype of times, or of intervals, lists or categories of them."""
+    if getattr(dtype, "kind", "") in ("M", "m") or TIME_NAME.fullmatch(str(dtype)):
+        return str(dtype)
+    if isinstance(dtype, np.dtype):
+        fields = [dtype[name] for name in dtype.names or ()]
+        return next(filter(None, map(_time_dtype, fields)), None)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _time_type(dtype.categories)
+    inner = (getattr(dtype, name, None) for name in INNER)
+    found = (_time_dtype(one) for one in inner if one is not None)
+    return next(filter(None, found), None)
+
+
+def check_targets(
+    estimator: BaseEstimator,
+    y: Any,
+    *,
+    n_samples: int,
+    weights: NDArray | None = None,
+    remedy: str = GIVE_WEIGHT_0,
+) -> NDArray:
+    """Return targets as float64, (n_samples,) or (n_samples, n_outputs).
+
+    They are finite, but for NaN where the row's weight is 0. inf is refused there too, as
+    scikit-learn does: it stands for a division or an overflow, not for a missing value.
+    """
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    return _check_targets(y, n_samples=n_samples)
+    return _check_targets(y, n_samples=n_samples, weights=weights, remedy=remedy)
 
 
-def _check_targets(y: Any, *, n_samples: int) -> NDArray:
+def _check_targets(
+    y: Any, *, n_samples: int, weights: NDArray | None = None, remedy: str = FILL_IN
+) -> NDArray:
     with reading(y, "y"), np.errstate(over="ignore"):
         y = check_array(
             y,
@@ -80,12 +209,20 @@ def _check_targets(y: Any, *, n_samples: int) -> NDArray:
         raise ValueError(
             f"X has {n_samples} rows, but y has {len(y)}; every row needs its target."
         )
-    finite = np.isfinite(y).reshape(len(y), -1).all(axis=1)
-    if not finite.all():
-        row = int(finite.argmin())
-        found = "NaN" if np.isnan(y[row]).any() else "inf"
-        raise ValueError(
-            f"y holds {found} in row {row}; every row needs a finite target. Fill it in, "
-            "or drop the row from X and y."
-        )
+    _check_targets_finite(y.reshape(len(y), -1), weights, remedy)
     return y
+
+
+def _check_targets_finite(y: NDArray, weights: NDArray | None, remedy: str) -> None:
+    wrong = ~np.isfinite(y).all(axis=1)
+    if weights is not None and wrong.any():
+        wrong &= (weights > 0) | np.isinf(y).any(axis=1)
+    if not wrong.any():
+        return
+    row = int(wrong.argmax())
+    if np.isinf(y[row]).any():
+        raise ValueError(
+            f"y holds inf in row {row}; every row needs a finite target, whatever its "
+            "weight. Replace inf by a number, or by NaN if the value is not known."
+        )
+    raise ValueError(f"y holds NaN in row {row}; every row needs a finite target. {remedy}")

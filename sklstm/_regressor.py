@@ -27,6 +27,7 @@ from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
     check_both_given,
     check_finite_predictions,
+    check_predictions_vary,
     check_same_outputs,
     check_sample_weight,
     check_windows,
@@ -34,10 +35,13 @@ from sklstm._training._checks import (
 from sklstm._training._config import Architecture, Training, check_input_shape, draw_seed
 from sklstm._training._data import (
     WindowSet,
+    check_inputs,
     check_validation_set,
     check_window_set,
     hold_out,
+    later_target_scale,
     scaled,
+    spread_rows,
     target_scale,
     without_repeats,
 )
@@ -496,8 +500,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If there is only one row: the score is NaN.
         """
         predictions = self.predict(X)
-        y = check_targets(self, y, n_samples=len(predictions))
         weights = check_sample_weight(sample_weight, predictions)
+        y = check_targets(self, y, n_samples=len(predictions), weights=weights)
         return r_squared(y, predictions, weights)
 
     def summary(
@@ -552,6 +556,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         windows, target_shape = check_window_set(
             self, X, y, sample_weight, reset=previous is None
         )
+        check_inputs(X, windows)
         if previous is None:
             self._target_shape_ = target_shape
             self.n_outputs_ = windows.targets.shape[1]
@@ -586,6 +591,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             self._target_mean_, self._target_scale_ = target_scale(
                 training, normalize=self.normalize_y
             )
+        else:
+            self._target_mean_, self._target_scale_ = later_target_scale(
+                training, self._target_mean_, self._target_scale_
+            )
         scale = self._target_mean_, self._target_scale_
         architecture = Architecture.of(
             self, n_features=self.window_shape_[1], n_outputs=self.n_outputs_
@@ -609,6 +618,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 resume(net, previous)
             saver.join(net)
             train(net, scaled(training, *scale))
+        sample = training.windows[rows := spread_rows(training)]
+        outputs = predict(net.module_, sample, np.full(len(sample), sample.shape[1]))
+        check_predictions_vary(sample, outputs, training.targets[rows])
         self.net_ = net
         self._by_epoch_ = tasks is None
         self.history_ = training_history(net)

@@ -75,6 +75,7 @@ def test_rate_of_a_schedule_is_the_one_named():
         regressor.fit(WINDOWS, TARGETS)
 
 
+@pytest.mark.filterwarnings("ignore:After training, .* Lower learning_rate")
 @pytest.mark.parametrize("rate", [1e-3, 1.0, 1e3, 1e6, 1e18, 1e30, 3e37])
 @pytest.mark.parametrize("units", [3, 50])
 @pytest.mark.parametrize("batch_size", [5, 100])

@@ -219,3 +219,90 @@ def test_weights_of_any_size_count_by_their_ratio(largest):
     np.testing.assert_array_equal(extreme.predict(WINDOWS), regressor.predict(WINDOWS))
     score = regressor.score(WINDOWS, TARGETS, weights)
     assert regressor.score(WINDOWS, TARGETS, largest * weights) == score
+
+
+# Targets that are not known
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "params", [{}, {"residual": True}, {"normalize_y": False}], ids=str
+)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_unknown_target_of_weight_0_is_a_row_left_out(method, params, n_outputs):
+    weights, y = np.ones(20), RNG.normal(size=(20, n_outputs))
+    weights[[0, 3, 19]] = 0.0
+    unknown = y.copy()
+    unknown[[0, 3, 19], -1] = np.nan
+    by_weight = make_regressor(**params)
+    getattr(by_weight, method)(WINDOWS, unknown, sample_weight=weights)
+    left_out = make_regressor(**params)
+    kept = weights > 0
+    getattr(left_out, method)(WINDOWS[kept], y[kept], sample_weight=weights[kept])
+    np.testing.assert_array_equal(by_weight.predict(WINDOWS), left_out.predict(WINDOWS))
+    expected = left_out.score(WINDOWS[kept], y[kept])
+    assert by_weight.score(WINDOWS, unknown, weights) == pytest.approx(expected, abs=1e-12)
+
+
+def test_unknown_targets_of_weight_0_are_not_held_out():
+    weights = np.ones(20)
+    weights[-3:] = 0.0
+    y = np.where(weights > 0, TARGETS, np.nan)
+    params = {"early_stopping": True, "validation_fraction": 0.2}
+    regressor = make_regressor(**params).fit(WINDOWS, y, weights)
+    left_out = make_regressor(**params).fit(WINDOWS[:-3], TARGETS[:-3])
+    np.testing.assert_allclose(
+        regressor.predict(WINDOWS), left_out.predict(WINDOWS), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("weights", [None, np.ones(20), np.full(20, 1e-300)])
+def test_unknown_target_with_a_weight_is_told_of_weight_0(weights):
+    y = TARGETS.copy()
+    y[[4, 9]] = np.nan
+    message = r"y holds NaN in row 4; .*weight 0 in sample_weight.*keep their index"
+    for method in ("fit", "partial_fit", "score"):
+        regressor = make_regressor().fit(WINDOWS, TARGETS)
+        with pytest.raises(ValueError, match=message):
+            getattr(regressor, method)(WINDOWS, y, sample_weight=weights)
+
+
+def test_first_unknown_target_that_has_a_weight_is_the_one_told():
+    y, weights = TARGETS.copy(), np.ones(20)
+    y[[4, 9]], weights[4] = np.nan, 0.0
+    with pytest.raises(ValueError, match="y holds NaN in row 9"):
+        make_regressor().fit(WINDOWS, y, weights)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_infinite_target_is_refused_whatever_its_weight(bad):
+    # It is no missing value: scikit-learn allows NaN and refuses inf too.
+    y, weights = TARGETS.copy(), np.ones(20)
+    y[4], weights[4] = bad, 0.0
+    with pytest.raises(ValueError, match=r"y holds inf in row 4; .*whatever its weight"):
+        make_regressor().fit(WINDOWS, y, weights)
+
+
+def test_unknown_target_of_an_incomplete_window_needs_weight_0_too():
+    X = WindowTransformer(seq_length=4).fit_transform(RNG.normal(size=(20, 2)))
+    y, weights = TARGETS.copy(), np.ones(20)
+    y[1], weights[1] = np.nan, 0.0
+    make_regressor().fit(X, y, weights)
+    with pytest.raises(ValueError, match="y holds NaN in row 1"):
+        make_regressor().fit(X, y)
+
+
+def test_unknown_validation_target_is_told_that_it_has_no_weight():
+    y = TARGETS.copy()
+    y[4] = np.nan
+    message = r"In the validation data .*y holds NaN in row 4; .*Drop the row from X_val"
+    with pytest.raises(ValueError, match=message):
+        make_regressor().fit(WINDOWS, TARGETS, X_val=WINDOWS, y_val=y)
+
+
+def test_unknown_target_of_weight_0_fits_in_a_pipeline():
+    series = RNG.normal(size=30)
+    y, weights = series.copy(), np.ones(30)
+    y[10], weights[10] = np.nan, 0.0
+    with config_context(enable_metadata_routing=True):
+        make_pipeline().fit(series[:, None], y, sample_weight=weights)

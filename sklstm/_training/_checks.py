@@ -4,6 +4,7 @@ A check returns the checked value or raises ValueError with what was expected, w
 and what to change. What scikit-learn's own checks say well is left to them.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sklstm._arrays import reading
+from sklstm.windows._layout import layout_of_nan
 from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
+# Features of this size are no reason for a network not to see them.
+LEAST_SEEN, MOST_SEEN = 1e-3, 30.0
 
 
 def check_windows(
@@ -48,6 +52,7 @@ def check_windows(
             f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
             "steps at the start of a window may be NaN, which means that they are not "
             "known yet. Fill the gaps of the series before cutting windows."
+            f"{layout_of_nan(windows)}"
         )
     if checked.ndim == 2:
         _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
@@ -169,6 +174,48 @@ def check_finite_predictions(predictions: NDArray) -> None:
             f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
             "or y in fit, holds values too large for the network. Scale X as in fit."
         )
+
+
+def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray) -> None:
+    """Warn where the network has become blind: one output for windows that differ.
+
+    A network that has learned nothing still gives outputs that differ a little. They are
+    equal, or few, only where its gates are saturated, or where its weights or the features
+    are next to nothing.
+
+    Parameters
+    ----------
+    windows, outputs, targets : ndarray of (n, seq_length, F), (n, n_outputs) and the same
+        Some of the complete rows that were trained on, spread over all of them.
+    """
+    read = windows.reshape(len(windows), -1).astype(np.float32)
+    n_windows = len(np.unique(read, axis=0))
+    n_predictions = _n_different(outputs)
+    if 2 * n_predictions > n_windows or (targets == targets[:1]).all():
+        return
+    found = "the same prediction" if n_predictions == 1 else f"{n_predictions} predictions"
+    largest = np.abs(read).max()
+    if LEAST_SEEN < largest < MOST_SEEN:
+        remedy = "Lower learning_rate or weight decay, which have spoilt its weights."
+    else:
+        remedy = (
+            f"X holds values of up to {largest:g}; those far from the range of -1 to 1 "
+            "saturate an LSTM, or leave no trace in it. Scale the features, for example by "
+            "StandardScaler before WindowTransformer."
+        )
+    warnings.warn(
+        f"After training, {n_windows} windows that differ get {found}: the network hardly "
+        f"sees X. {remedy}",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _n_different(outputs: NDArray) -> int:
+    """Number of values that differ by more than float32's rounding, in any output."""
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(outputs).max(axis=0)
+    steps = np.diff(np.sort(outputs, axis=0), axis=0) > rounding
+    return 1 + int(steps.sum(axis=0).max())
 
 
 def check_same_outputs(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from skorch.dataset import Dataset
 
-from sklstm._arrays import check_targets
+from sklstm._arrays import DROP_FROM_VALIDATION, GIVE_WEIGHT_0, check_targets
 from sklstm._training._checks import (
     check_sample_weight,
     check_scaled_targets,
@@ -16,8 +16,20 @@ from sklstm._training._checks import (
     check_validation_rows,
     check_windows,
 )
-from sklstm._training._scaling import mean_and_deviation, standardized
+from sklstm._training._resolution import (
+    check_target_resolution,
+    check_window_resolution,
+)
+from sklstm._training._scaling import (
+    mean_and_deviation,
+    scale_of_more_targets,
+    standardized,
+)
 from sklstm.windows._checks import check_same_order
+from sklstm.windows._layout import check_layout
+
+# Rows of a sample that stands for all, and values of their windows.
+MOST_ROWS, MOST_VALUES = 64, 2**21
 
 
 @dataclass(frozen=True)
@@ -85,15 +97,28 @@ def without_repeats(windows: WindowSet) -> WindowSet:
 
 
 def check_window_set(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    reset: bool,
+    remedy: str = GIVE_WEIGHT_0,
 ) -> tuple[WindowSet, tuple[int, ...]]:
     """What a user passed as a set of all rows to learn from, and the shape of a target."""
     windows, n_known = check_windows(estimator, X, reset=reset)
     check_same_order(X, y)
-    y = check_targets(estimator, y, n_samples=len(windows))
     weights = check_sample_weight(sample_weight, windows)
+    y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
     rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])
     return WindowSet(windows, y.reshape(len(y), -1), rows, weights), y.shape[1:]
+
+
+def check_inputs(X: Any, windows: WindowSet) -> None:
+    """Warn of windows that can be read but hardly learned from as they are."""
+    name = "X" if isinstance(X, np.ndarray) else "np.asarray(X)"
+    check_layout(windows.windows, windows.rows, windows.targets, name=name)
+    check_window_resolution(windows.windows)
 
 
 def check_validation_set(
@@ -101,7 +126,9 @@ def check_validation_set(
 ) -> tuple[WindowSet, tuple[int, ...]]:
     """The same of validation data, whose errors say so."""
     try:
-        return check_window_set(estimator, X_val, y_val, reset=False)
+        return check_window_set(
+            estimator, X_val, y_val, reset=False, remedy=DROP_FROM_VALIDATION
+        )
     except ValueError as error:
         raise ValueError(f"In the validation data X_val and y_val: {error}") from error
 
@@ -115,13 +142,33 @@ def hold_out(windows: WindowSet, fraction: float) -> tuple[WindowSet, WindowSet]
     )
 
 
+def spread_rows(windows: WindowSet) -> NDArray[np.integer]:
+    """A few of the rows that are used, evenly spread over all of them."""
+    n_most = MOST_VALUES // windows.windows[0].size
+    n_rows = min(len(windows), max(min(MOST_ROWS, n_most), 2))
+    return windows.rows[np.linspace(0, len(windows) - 1, n_rows).astype(np.intp)]
+
+
 def target_scale(windows: WindowSet, *, normalize: bool) -> tuple[NDArray, NDArray]:
     """Mean and deviation of the targets that are trained on; 0 and 1 to leave them."""
+    targets = windows.used(windows.targets)
     if not normalize:
-        n_outputs = windows.targets.shape[1]
+        check_target_resolution(targets)
+        n_outputs = targets.shape[1]
         return np.zeros(n_outputs), np.ones(n_outputs)
-    weights = None if windows.weights is None else windows.used(windows.weights)
-    return mean_and_deviation(windows.used(windows.targets), weights)
+    return mean_and_deviation(targets, _used_weights(windows))
+
+
+def later_target_scale(
+    windows: WindowSet, mean: NDArray, scale: NDArray
+) -> tuple[NDArray, NDArray]:
+    """The scale for training that continues: as it was, but where it was not known yet."""
+    targets = windows.used(windows.targets)
+    return scale_of_more_targets(mean, scale, targets, _used_weights(windows))
+
+
+def _used_weights(windows: WindowSet) -> NDArray | None:
+    return None if windows.weights is None else windows.used(windows.weights)
 
 
 def scaled(windows: WindowSet, mean: NDArray, scale: NDArray) -> WindowSet:

@@ -10,19 +10,47 @@ from sklstm.windows._views import iter_parts
 
 # Numbers whose squares, and sums of them, float64 holds.
 SMALLEST, LARGEST = 1e-100, 1e100
+# A range so small compared to the level leaves sums of squares too few digits.
+FAR = 1e-6
 
 
 def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
-    """Weighted mean and standard deviation of each column; 0 for a constant one."""
-    # Relative to the largest value, so that squares neither overflow nor vanish.
-    largest = np.maximum(y.max(axis=0), -y.min(axis=0))
-    largest = np.where(largest == 0, 1.0, largest)
-    mean = _mean(lambda part: y[part] / largest, len(y), weights)
-    variance = _mean(lambda part: (y[part] / largest - mean) ** 2, len(y), weights)
-    scale = np.sqrt(variance)
-    # Rounding leaves a constant target a deviation that is not quite 0.
-    constant = scale <= 10 * np.finfo(y.dtype).eps * np.abs(mean)
-    return mean * largest, np.where(constant, 0.0, scale * largest)
+    """Weighted mean and standard deviation of each column; 0 for a constant one.
+
+    Sums are of values shifted by the middle of their range, in a unit of a power of two.
+    Both are exact, or nearly so, where values lie far from 0 compared to their spread, and
+    squares neither overflow nor vanish.
+    """
+    low, high = y.min(axis=0), y.max(axis=0)
+    unit = np.ldexp(1.0, np.frexp(np.maximum(np.abs(low), np.abs(high)))[1] - 1)
+    middle = low / unit / 2 + high / unit / 2
+    mean = _mean(lambda part: y[part] / unit - middle, len(y), weights)
+    variance = _mean(lambda part: (y[part] / unit - middle - mean) ** 2, len(y), weights)
+    scale = np.where(is_constant(low, high), 0.0, np.sqrt(variance) * unit)
+    return (middle + mean) * unit, scale
+
+
+def is_constant(low: NDArray, high: NDArray) -> NDArray[np.bool_]:
+    """Whether columns of this range hold one value, but for its rounding."""
+    level = np.maximum(np.abs(low), np.abs(high))
+    return high / 4 - low / 4 <= np.spacing(level)
+
+
+def scale_of_more_targets(
+    mean: NDArray, scale: NDArray, y: NDArray, weights: NDArray | None
+) -> tuple[NDArray, NDArray]:
+    """Mean and deviation once more targets `y` have come.
+
+    They stay as they are, so that the weights of the network keep their meaning, but for
+    columns that were constant up to now: those have had no deviation, and take that of the
+    new targets and the earlier constant together.
+    """
+    if (scale > 0).all():
+        return mean, scale
+    if weights is not None:
+        weights = np.append(weights, weights.mean())
+    later_mean, later_scale = mean_and_deviation(np.vstack([y, mean]), weights)
+    return np.where(scale > 0, mean, later_mean), np.where(scale > 0, scale, later_scale)
 
 
 def _mean(
@@ -76,11 +104,21 @@ def linear_forecast(
 
 def r_squared(y: NDArray, predictions: NDArray, weights: NDArray | None) -> float:
     """scikit-learn's R², also where squares leave float64."""
+    if weights is not None and np.isnan(y).any():  # only where the weight is 0
+        y, predictions, weights = (
+            y[weights > 0],
+            predictions[weights > 0],
+            weights[weights > 0],
+        )
     if y.size == predictions.size:
         y = y.reshape(predictions.shape)
-        # The score does not depend on the unit, output by output.
+        # The score depends neither on the unit nor on the level, output by output.
         largest = np.maximum(np.abs(y).max(axis=0), np.abs(predictions).max(axis=0))
         is_extreme = (largest > LARGEST) | ((largest < SMALLEST) & (largest > 0))
         unit = np.where(is_extreme, largest, 1.0)
         y, predictions = y / unit, predictions / unit
+        low, high = y.min(axis=0), y.max(axis=0)
+        is_far = high - low < FAR * np.maximum(np.abs(low), np.abs(high))
+        level = np.where(is_far, low / 2 + high / 2, 0.0)
+        y, predictions = y - level, predictions - level
     return float(r2_score(y, predictions, sample_weight=weights))

@@ -1,0 +1,128 @@
+"""How much float32, in which the network computes, leaves of features and targets.
+
+float32 has 24 bits: at 1e8 its numbers are 8 apart, and a sine on top of that is gone.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklstm._training._scaling import is_constant
+from sklstm.windows._views import iter_parts, underlying_series
+
+# Largest distance of neighbouring float32 numbers, in standard deviations of a feature,
+# that goes without a warning. Rounding then adds less than a thousandth of a percent to
+# the variance.
+MOST_OF_DEVIATION = 0.01
+LARGEST = float(np.finfo(np.float32).max)
+# Whole numbers up to here are all float32 numbers.
+ALL_WHOLE = 2**24
+# Features that a warning names.
+MOST_SHOWN = 5
+
+
+def check_window_resolution(windows: NDArray, names: Sequence[str] | None = None) -> None:
+    """Warn of features that lie so far from 0 that float32 loses their differences.
+
+    Takes one pass over the series beneath the windows, or over the windows where they are
+    no view of one, and memory that does not grow with them.
+    """
+    series = underlying_series(windows)
+    columns = np.moveaxis(windows if series is None else series, -1, 0)
+    lost = [number for number, column in enumerate(columns) if _loses_digits(column)]
+    if not lost:
+        return
+    shown = [str(number) if names is None else repr(names[number]) for number in lost]
+    if len(shown) > MOST_SHOWN:
+        shown[MOST_SHOWN:] = ["…"]
+    features = ("Feature " if len(lost) == 1 else "Features ") + ", ".join(shown)
+    warnings.warn(
+        f"{features} of X: {_description(columns[lost[0]])} Scale the features in "
+        "float64 before windows are cut, for example by StandardScaler before "
+        "WindowTransformer.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def check_target_resolution(targets: NDArray) -> None:
+    """Warn where unscaled targets (n, n_outputs) lose their differences to float32."""
+    for column in targets.T:
+        if _loses_digits(column):
+            warnings.warn(
+                f"y holds {_description(column)} Set normalize_y=True, or subtract a "
+                "constant from y.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
+
+
+def _loses_digits(column: NDArray) -> bool:
+    """Whether values, NaN aside, differ by little more than float32 resolves."""
+    low, high = _range(column)
+    level = max(-float(low), float(high))
+    if not level <= LARGEST:  # an error elsewhere, or NaN alone
+        return False
+    spacing = _spacing(level)
+    # No deviation is smaller than range / sqrt(2 n): most columns need no second pass.
+    smallest = (float(high) / 2 - float(low) / 2) * np.sqrt(2 / column.size)
+    if not spacing > MOST_OF_DEVIATION * smallest:
+        return False
+    if is_constant(low, high) or _are_exact(column):
+        return False
+    return spacing > MOST_OF_DEVIATION * _deviation(column)
+
+
+def _range(column: NDArray) -> tuple[Any, Any]:
+    """Lowest and highest value, in the dtype of the column where that is of floats."""
+    dtype = column.dtype if column.dtype.kind == "f" else np.dtype(np.float64)
+    low, high = np.fmin.reduce(column, axis=None), np.fmax.reduce(column, axis=None)
+    return dtype.type(low), dtype.type(high)
+
+
+def _spacing(level: float) -> float:
+    return float(np.spacing(np.float32(level)))
+
+
+def _description(column: NDArray) -> str:
+    low, high = _range(column)
+    level = max(-float(low), float(high))
+    return (
+        f"values of up to {level:g} with a standard deviation of "
+        f"{_deviation(column):.3g}. The network computes in float32, whose numbers are "
+        f"{_spacing(level):.3g} apart there, so that their differences are lost or coarse."
+    )
+
+
+def _deviation(column: NDArray) -> float:
+    """Standard deviation, of differences to the middle so that no digits are lost."""
+    low, high = map(float, _range(column))
+    middle, total, squares, n_known = low / 2 + high / 2, 0.0, 0.0, 0
+    for part in iter_parts(len(column), _n_at_once(column)):
+        differences = column[part][~np.isnan(column[part])] - middle
+        total += differences.sum(dtype=np.float64)
+        squares += np.square(differences, dtype=np.float64).sum()
+        n_known += differences.size
+    return float(np.sqrt(max(squares / n_known - (total / n_known) ** 2, 0.0)))
+
+
+def _are_exact(column: NDArray) -> bool:
+    """Whether values are whole numbers that float32 holds, and were no others before."""
+    is_float32 = column.dtype.kind == "f" and column.dtype.itemsize <= 4
+    for part in iter_parts(len(column), _n_at_once(column)):
+        values = column[part][~np.isnan(column[part])]
+        if (values != np.rint(values)).any():
+            return False
+        # Larger ones that are float32 already may have been rounded to whole numbers.
+        held = np.abs(values) <= ALL_WHOLE if is_float32 else values == np.float32(values)
+        if not held.all():
+            return False
+    return True
+
+
+def _n_at_once(column: NDArray) -> int:
+    return max(2**16 * len(column) // column.size, 1)
