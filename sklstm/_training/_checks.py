@@ -5,15 +5,18 @@ and what to change. What scikit-learn's own checks say well is left to them.
 """
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from sklstm import _sklearn_compat
 from sklstm._arrays import reading
+from sklstm._sklearn_compat import feature_names_of
 from sklstm.windows._layout import layout_of_nan
 from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
@@ -23,12 +26,35 @@ LARGEST = float(np.finfo(np.float32).max)
 LEAST_SEEN, MOST_SEEN = 1e-3, 30.0
 
 
-def check_windows(
-    estimator: BaseEstimator, X: Any, *, reset: bool
-) -> tuple[NDArray, NDArray[np.integer]]:
-    """Windows of shape (n_samples, seq_length, n_features), and how much each knows.
+@dataclass(frozen=True)
+class InputShape:
+    """What windows look like: their lengths, and the columns of a table of windows."""
 
-    A table (n_samples, seq_length) is taken as univariate windows. Views stay views.
+    seq_length: int
+    n_features: int
+    n_columns: int | None  # of a table, whose columns are the steps; None for 3-D windows
+    column_names: tuple[str, ...] | None
+
+    @property
+    def n_features_in(self) -> int:
+        """What scikit-learn calls so: columns of a table, else features of a step."""
+        return self.n_features if self.n_columns is None else self.n_columns
+
+    @property
+    def column_names_array(self) -> NDArray | None:
+        """The names as scikit-learn keeps them."""
+        if self.column_names is None:
+            return None
+        return np.array(self.column_names, dtype=object)
+
+
+def check_windows(
+    estimator: BaseEstimator, X: Any, *, like: InputShape | None
+) -> tuple[NDArray, NDArray[np.integer], InputShape]:
+    """Return windows (n_samples, seq_length, n_features), how much each knows, their shape.
+
+    A table (n_samples, seq_length) is taken as univariate windows. Views stay views. Where
+    a shape is given, windows have to be of it.
     """
     with reading(X, "X"):
         checked = check_array(
@@ -39,12 +65,10 @@ def check_windows(
             estimator=estimator,
             input_name="X",
         )
-        if checked.ndim == 2 and (reset or _is_fitted_on_table(estimator)):
-            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        shape = _input_shape(estimator, X, checked, like)
         if checked.dtype.kind == "O":  # scikit-learn leaves objects in lists as they are
             checked = checked.astype(np.float64)
     windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
-    _check_window_shape(estimator, windows, n_dims=checked.ndim, reset=reset)
     _check_window_range(windows)
     n_known = n_known_steps(windows)
     if (n_known < 0).any():
@@ -56,7 +80,49 @@ def check_windows(
         )
     if checked.ndim == 2:
         _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
-    return windows, n_known
+    return windows, n_known, shape
+
+
+def _input_shape(
+    estimator: BaseEstimator, X: Any, checked: NDArray, like: InputShape | None
+) -> InputShape:
+    name, is_table = type(estimator).__name__, checked.ndim == 2
+    if checked.ndim not in (2, 3) or 0 in checked.shape:
+        raise ValueError(
+            f"{name} expects X of shape (n_samples, seq_length, n_features) or (n_samples, "
+            f"seq_length), with at least 1 of each, got {checked.shape}."
+        )
+    seq_length, n_features = checked.shape[1], 1 if is_table else checked.shape[2]
+    if like is None:
+        names = feature_names_of(X) if is_table else None
+        return InputShape(
+            seq_length,
+            n_features,
+            seq_length if is_table else None,
+            None if names is None else tuple(names),
+        )
+    if is_table and like.n_columns is not None:
+        _check_columns(estimator, X, like)
+    if n_features != like.n_features:
+        raise ValueError(
+            f"X has {n_features} features, but {name} is expecting {like.n_features} "
+            "features as input."
+        )
+    if seq_length != like.seq_length:
+        raise ValueError(
+            f"X has windows of {seq_length} steps, but {name} is expecting windows of "
+            f"{like.seq_length} steps, as in fit."
+        )
+    return like
+
+
+def _check_columns(estimator: BaseEstimator, X: Any, like: InputShape) -> None:
+    """Check number and names of a table's columns, in the words of scikit-learn."""
+    fitted = object.__new__(type(estimator))  # nothing is read from the estimator itself
+    fitted.n_features_in_ = like.n_columns
+    if like.column_names is not None:
+        fitted.feature_names_in_ = like.column_names_array
+    validate_data(fitted, X, reset=False, skip_check_array=True)
 
 
 def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> None:
@@ -77,39 +143,6 @@ def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> No
             "taken for steps that are not known yet only where rows are the consecutive "
             "windows of one series, each the row before moved by one step. Fill missing "
             "values in, or pass windows of shape (n_samples, seq_length, 1)."
-        )
-
-
-def _is_fitted_on_table(estimator: Any) -> bool:
-    # A table's features are its columns, the steps; windows have features of a step.
-    return estimator.n_features_in_ != estimator.window_shape_[1]
-
-
-def _check_window_shape(
-    estimator: Any, windows: NDArray, *, n_dims: int, reset: bool
-) -> None:
-    name = type(estimator).__name__
-    if windows.ndim != 3 or 0 in windows.shape:
-        raise ValueError(
-            f"{name} expects X of shape (n_samples, seq_length, n_features) or (n_samples, "
-            f"seq_length), with at least 1 of each, got {windows.shape}."
-        )
-    _, seq_length, n_features = windows.shape
-    if reset:
-        estimator.window_shape_ = (seq_length, n_features)
-        if n_dims == 3:
-            estimator.n_features_in_ = n_features
-            estimator.__dict__.pop("feature_names_in_", None)
-        return
-    if n_features != estimator.window_shape_[1]:
-        raise ValueError(
-            f"X has {n_features} features, but {name} is expecting "
-            f"{estimator.window_shape_[1]} features as input."
-        )
-    if seq_length != estimator.window_shape_[0]:
-        raise ValueError(
-            f"X has windows of {seq_length} steps, but {name} is expecting windows of "
-            f"{estimator.window_shape_[0]} steps, as in fit."
         )
 
 
@@ -136,7 +169,7 @@ def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
     if sample_weight is None:
         return None
     with reading(sample_weight, "sample_weight"):
-        weights = _check_sample_weight(
+        weights = _sklearn_compat.check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
     largest = float(weights.max())

@@ -1,5 +1,6 @@
 """What a fit learns from: windows, targets and weights, and which rows of them count."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +11,9 @@ from skorch.dataset import Dataset
 
 from sklstm._arrays import DROP_FROM_VALIDATION, GIVE_WEIGHT_0, check_targets
 from sklstm._training._checks import (
+    InputShape,
+    check_both_given,
+    check_same_outputs,
     check_sample_weight,
     check_scaled_targets,
     check_training_rows,
@@ -20,11 +24,7 @@ from sklstm._training._resolution import (
     check_target_resolution,
     check_window_resolution,
 )
-from sklstm._training._scaling import (
-    mean_and_deviation,
-    scale_of_more_targets,
-    standardized,
-)
+from sklstm._training._scaling import TargetScaler
 from sklstm.windows._checks import check_same_order
 from sklstm.windows._layout import check_layout
 
@@ -96,88 +96,135 @@ def without_repeats(windows: WindowSet) -> WindowSet:
     return replace(windows, rows=rows[first], weights=all_weights)
 
 
-def check_window_set(
+class ScaledWindowSet(WindowSet):
+    """A set whose targets are scaled, in float32, and whose weights have mean 1."""
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What a network was made for: windows and targets of this shape."""
+
+    inputs: InputShape
+    target: tuple[int, ...]  # () for y of shape (n_samples,)
+
+    @property
+    def n_outputs(self) -> int:
+        """Values predicted for each row."""
+        return math.prod(self.target)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything that a fit learns from."""
+
+    train: WindowSet
+    valid: WindowSet | None
+    shape: DataShape
+
+
+def check_training_data(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    X_val: Any = None,
+    y_val: Any = None,
+    *,
+    hold_out: float | None = None,
+    like: DataShape | None = None,
+) -> TrainingData:
+    """Return what a user passed as sets to train and validate on.
+
+    Without `X_val`, the last rows are held out, a share of `hold_out`. Where a shape is
+    given, the data has to be of it.
+    """
+    check_both_given(X_val, y_val)
+    train, shape = _check_set(estimator, X, y, sample_weight, like=like)
+    name = "X" if isinstance(X, np.ndarray) else "np.asarray(X)"
+    check_layout(train.windows, train.rows, train.targets, name=name)
+    check_window_resolution(train.windows)
+    if X_val is not None:
+        return TrainingData(train, _check_validation(estimator, X_val, y_val, shape), shape)
+    if hold_out is None:
+        return TrainingData(train, None, shape)
+    n_held_out = check_validation_rows(train.rows, hold_out)
+    return TrainingData(
+        replace(train, rows=train.rows[:-n_held_out]),
+        replace(train, rows=train.rows[-n_held_out:]),
+        shape,
+    )
+
+
+def _check_set(
     estimator: BaseEstimator,
     X: Any,
     y: Any,
     sample_weight: Any = None,
     *,
-    reset: bool,
+    like: DataShape | None,
     remedy: str = GIVE_WEIGHT_0,
-) -> tuple[WindowSet, tuple[int, ...]]:
-    """What a user passed as a set of all rows to learn from, and the shape of a target."""
-    windows, n_known = check_windows(estimator, X, reset=reset)
+    target_name: str = "y",
+) -> tuple[WindowSet, DataShape]:
+    windows, n_known, inputs = check_windows(
+        estimator, X, like=None if like is None else like.inputs
+    )
     check_same_order(X, y)
     weights = check_sample_weight(sample_weight, windows)
     y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
     rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])
-    return WindowSet(windows, y.reshape(len(y), -1), rows, weights), y.shape[1:]
+    if like is not None:
+        check_same_outputs(y.shape[1:], like.target, name=target_name)
+    shape = DataShape(inputs, y.shape[1:])
+    return WindowSet(windows, y.reshape(len(y), -1), rows, weights), shape
 
 
-def check_inputs(X: Any, windows: WindowSet) -> None:
-    """Warn of windows that can be read but hardly learned from as they are."""
-    name = "X" if isinstance(X, np.ndarray) else "np.asarray(X)"
-    check_layout(windows.windows, windows.rows, windows.targets, name=name)
-    check_window_resolution(windows.windows)
-
-
-def check_validation_set(
-    estimator: BaseEstimator, X_val: Any, y_val: Any
-) -> tuple[WindowSet, tuple[int, ...]]:
-    """The same of validation data, whose errors say so."""
+def _check_validation(
+    estimator: BaseEstimator, X_val: Any, y_val: Any, like: DataShape
+) -> WindowSet:
+    """Return the rows to validate on; errors say that it is validation data."""
     try:
-        return check_window_set(
-            estimator, X_val, y_val, reset=False, remedy=DROP_FROM_VALIDATION
+        valid, _ = _check_set(
+            estimator,
+            X_val,
+            y_val,
+            like=like,
+            remedy=DROP_FROM_VALIDATION,
+            target_name="y_val",
         )
     except ValueError as error:
         raise ValueError(f"In the validation data X_val and y_val: {error}") from error
-
-
-def hold_out(windows: WindowSet, fraction: float) -> tuple[WindowSet, WindowSet]:
-    """The rows to train on, and the last `fraction` of them to validate on."""
-    n_held_out = check_validation_rows(windows.rows, fraction)
-    return (
-        replace(windows, rows=windows.rows[:-n_held_out]),
-        replace(windows, rows=windows.rows[-n_held_out:]),
-    )
+    return valid
 
 
 def spread_rows(windows: WindowSet) -> NDArray[np.integer]:
-    """A few of the rows that are used, evenly spread over all of them."""
+    """Return a few of the rows that are used, evenly spread over all of them."""
     n_most = MOST_VALUES // windows.windows[0].size
     n_rows = min(len(windows), max(min(MOST_ROWS, n_most), 2))
     return windows.rows[np.linspace(0, len(windows) - 1, n_rows).astype(np.intp)]
 
 
-def target_scale(windows: WindowSet, *, normalize: bool) -> tuple[NDArray, NDArray]:
-    """Mean and deviation of the targets that are trained on; 0 and 1 to leave them."""
-    targets = windows.used(windows.targets)
+def target_scaler(
+    windows: WindowSet, shape: DataShape, *, normalize: bool, before: TargetScaler | None
+) -> TargetScaler:
+    """Return the scale to train in: that of the targets, or the earlier one."""
+    targets, weights = windows.used(windows.targets), _used_weights(windows)
+    if before is not None:
+        return before.with_more_targets(targets, weights)
     if not normalize:
         check_target_resolution(targets)
-        n_outputs = targets.shape[1]
-        return np.zeros(n_outputs), np.ones(n_outputs)
-    return mean_and_deviation(targets, _used_weights(windows))
+    return TargetScaler.fit(targets, weights, shape=shape.target, normalize=normalize)
 
 
-def later_target_scale(
-    windows: WindowSet, mean: NDArray, scale: NDArray
-) -> tuple[NDArray, NDArray]:
-    """The scale for training that continues: as it was, but where it was not known yet."""
-    targets = windows.used(windows.targets)
-    return scale_of_more_targets(mean, scale, targets, _used_weights(windows))
+def scaled(windows: WindowSet, scaler: TargetScaler) -> ScaledWindowSet:
+    """Return the set as the network learns it."""
+    used = windows.used(windows.targets)
+    check_scaled_targets(scaler.scaled(np.stack([used.min(axis=0), used.max(axis=0)])))
+    weights = windows.weights
+    if weights is not None:
+        weights = weights / windows.used(weights).mean()
+    targets = scaler.scaled(windows.targets, np.float32)
+    return ScaledWindowSet(windows.windows, targets, windows.rows, weights)
 
 
 def _used_weights(windows: WindowSet) -> NDArray | None:
     return None if windows.weights is None else windows.used(windows.weights)
-
-
-def scaled(windows: WindowSet, mean: NDArray, scale: NDArray) -> WindowSet:
-    """Targets as the network learns them, and weights of mean 1."""
-    used = windows.used(windows.targets)
-    extremes = np.stack([used.min(axis=0), used.max(axis=0)])
-    check_scaled_targets(standardized(extremes, mean, scale))
-    targets = standardized(windows.targets, mean, scale, np.float32)
-    weights = windows.weights
-    if weights is not None:
-        weights = weights / windows.used(weights).mean()
-    return replace(windows, targets=targets, weights=weights)

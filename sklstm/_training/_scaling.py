@@ -1,6 +1,8 @@
 """Targets: the scale that the network learns them in, and the way back."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,6 +14,52 @@ from sklstm.windows._views import iter_parts
 SMALLEST, LARGEST = 1e-100, 1e100
 # A range so small compared to the level leaves sums of squares too few digits.
 FAR = 1e-6
+
+
+@dataclass(frozen=True)
+class TargetScaler:
+    """Mean and scale of each output, and the shape of one row's target.
+
+    The scale is 0 for targets that were constant, which are predicted exactly.
+    """
+
+    mean: NDArray[np.float64]  # (n_outputs,)
+    scale: NDArray[np.float64]
+    shape: tuple[int, ...]  # () for y of shape (n_samples,)
+
+    @classmethod
+    def fit(
+        cls, y: NDArray, weights: NDArray | None, *, shape: tuple[int, ...], normalize: bool
+    ) -> Self:
+        """Take mean and deviation of targets (n, n_outputs); 0 and 1 to leave them."""
+        if normalize:
+            return cls(*mean_and_deviation(y, weights), shape)
+        return cls(np.zeros(y.shape[1]), np.ones(y.shape[1]), shape)
+
+    def with_more_targets(self, y: NDArray, weights: NDArray | None) -> Self:
+        """Return the scaler of training that continues on more targets.
+
+        It stays as it is, so that the weights of the network keep their meaning, but for
+        columns that were constant up to now: those have had no deviation, and take that of
+        the new targets and the earlier constant together.
+        """
+        is_known = self.scale > 0
+        if is_known.all():
+            return self
+        if weights is not None:
+            weights = np.append(weights, weights.mean())
+        mean, scale = mean_and_deviation(np.vstack([y, self.mean]), weights)
+        mean = np.where(is_known, self.mean, mean)
+        return replace(self, mean=mean, scale=np.where(is_known, self.scale, scale))
+
+    def scaled(self, y: NDArray, dtype: DTypeLike = np.float64) -> NDArray:
+        """Return targets (n, n_outputs) as the network learns them."""
+        return standardized(y, self.mean, self.scale, dtype)
+
+    def predictions(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the network's outputs in the units and the shape of the targets."""
+        with np.errstate(over="ignore", invalid="ignore"):  # checked by who asks
+            return (outputs * self.scale + self.mean).reshape(len(outputs), *self.shape)
 
 
 def mean_and_deviation(y: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArray]:
@@ -34,23 +82,6 @@ def is_constant(low: NDArray, high: NDArray) -> NDArray[np.bool_]:
     """Whether columns of this range hold one value, but for its rounding."""
     level = np.maximum(np.abs(low), np.abs(high))
     return high / 4 - low / 4 <= np.spacing(level)
-
-
-def scale_of_more_targets(
-    mean: NDArray, scale: NDArray, y: NDArray, weights: NDArray | None
-) -> tuple[NDArray, NDArray]:
-    """Mean and deviation once more targets `y` have come.
-
-    They stay as they are, so that the weights of the network keep their meaning, but for
-    columns that were constant up to now: those have had no deviation, and take that of the
-    new targets and the earlier constant together.
-    """
-    if (scale > 0).all():
-        return mean, scale
-    if weights is not None:
-        weights = np.append(weights, weights.mean())
-    later_mean, later_scale = mean_and_deviation(np.vstack([y, mean]), weights)
-    return np.where(scale > 0, mean, later_mean), np.where(scale > 0, scale, later_scale)
 
 
 def _mean(
