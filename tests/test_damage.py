@@ -32,7 +32,7 @@ def flipped(dumped, array):
 
 
 @pytest.mark.parametrize("name", ["skops", "pickle"])
-def test_arrays_of_ours_are_sealed_in_every_format(name):
+def test_arrays_of_ours_are_under_the_checksum_in_every_format(name):
     dumps, load = FORMATS[name]
     model = make_model().fit(SERIES[:N_FITTED], SERIES[:N_FITTED, 0])
     dumped, expected = dumps(model), predictions(model)
@@ -41,7 +41,7 @@ def test_arrays_of_ours_are_sealed_in_every_format(name):
         assert outcome(load, flipped(dumped, array), expected) == "an error"
 
 
-def test_pickle_has_no_seal_on_the_steps_of_others():
+def test_pickle_has_no_checksum_of_the_steps_of_others():
     # Why it is not for sharing, and that the tests above can fail.
     model = make_model().fit(SERIES[:N_FITTED], SERIES[:N_FITTED, 0])
     damaged = flipped(pickle.dumps(model), model[0].mean_)

@@ -1,4 +1,4 @@
-"""What is around a saved state: seal, versions, size, and what loading refuses."""
+"""What is around a saved state: checksum, versions, size, and what loading refuses."""
 
 import copy
 import io
@@ -14,8 +14,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 from skorch.callbacks import LRScheduler
 
 from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
+from sklstm._regressor import FITTED as REGRESSOR_FITTED
 from sklstm._storage import _checksum as saved_state
-from sklstm._storage._checksum import SEAL, check_seal, sealed, sha256
+from sklstm._storage._checksum import CHECKSUM, verify_checksum, with_checksum
+from sklstm._storage._digest import sha256
 from sklstm._storage._trees import from_columns, to_columns
 from sklstm._training._config import Architecture
 from sklstm._training._state import iter_weight_shapes
@@ -51,9 +53,14 @@ def loaded_from(estimator, state):
     return instance
 
 
-def resealed(state):
-    """A state that was changed by someone who knows how to seal it."""
-    return sealed({name: value for name, value in state.items() if name != SEAL})
+OF_REGRESSOR = {"base": LSTMRegressor, "fitted": REGRESSOR_FITTED}
+
+
+def crafted(state):
+    """A state that was changed by someone who can compute its checksum."""
+    content = {name: value for name, value in state.items() if name != CHECKSUM}
+    header = {"format": saved_state.FORMAT, "versions": saved_state.versions()}
+    return {**content, CHECKSUM: {**header, "sha256": sha256([header, content])}}
 
 
 def n_bytes(regressor):
@@ -207,7 +214,7 @@ def test_columns_keep_missing_numbers():
     assert np.isnan(epoch["a"])
 
 
-# The seal.
+# The checksum.
 
 
 def test_digest_is_of_values_not_of_the_types_that_a_format_makes_of_them():
@@ -249,7 +256,7 @@ def test_digest_tells_apart(value, other):
 def test_every_change_of_a_value_is_noticed(form):
     regressor = fitted(**FORMS[form])
     state = regressor.__getstate__()
-    for name in sorted(state.keys() - {SEAL, "net_"}):
+    for name in sorted(state.keys() - {CHECKSUM, "net_"}):
         changed = {**state, name: "another"}
         with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
             loaded_from(regressor, changed)
@@ -266,26 +273,29 @@ def test_every_change_of_a_transformer_is_noticed():
     transformer = WindowTransformer().fit(SERIES)
     state = transformer.__getstate__()
     assert {"seq_length", "context_", "_first_rows", "_last_labels"} <= state.keys()
-    for name in state.keys() - {SEAL}:
+    for name in state.keys() - {CHECKSUM}:
         for changed in ({**state, name: 3}, {k: v for k, v in state.items() if k != name}):
             with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*SHA-256"):
                 loaded_from(transformer, changed)
 
 
-@pytest.mark.parametrize("state", [{}, {SEAL: None}, {SEAL: {}}, None, [], 3])
-def test_state_without_a_seal_is_refused(state):
-    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*no seal"):
+@pytest.mark.parametrize("state", [{}, {CHECKSUM: None}, {CHECKSUM: {}}, None, [], 3])
+def test_state_without_a_checksum_is_refused(state):
+    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*no checksum"):
         loaded_from(LSTMRegressor(), state)
 
 
-def test_seal_itself_is_under_the_seal():
+def test_header_is_under_the_checksum():
     state = fitted().__getstate__()
-    changed = {**state[SEAL], "versions": {**state[SEAL]["versions"], "sklstm": "9"}}
+    changed = {
+        **state[CHECKSUM],
+        "versions": {**state[CHECKSUM]["versions"], "sklstm": "9"},
+    }
     with pytest.raises(ValueError, match="SHA-256"):
-        loaded_from(LSTMRegressor(), {**state, SEAL: changed})
+        loaded_from(LSTMRegressor(), {**state, CHECKSUM: changed})
 
 
-# What a state claims, by one who can seal it.
+# What a state claims, by one who can compute its checksum.
 
 
 def claiming(**architecture):
@@ -293,7 +303,7 @@ def claiming(**architecture):
     regressor = fitted()
     state = regressor.__getstate__()
     net = {**state["net_"], "architecture": state["net_"]["architecture"] | architecture}
-    return regressor, resealed({**state, "net_": net})
+    return regressor, crafted({**state, "net_": net})
 
 
 CLAIMS = [
@@ -357,13 +367,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_inside_a_good_seal_are_refused_by_name(fault):
+def test_faults_with_a_good_checksum_are_refused_by_name(fault):
     put_in, message = FAULTS[fault]
     regressor = fitted()
     state = copy.deepcopy(regressor.__getstate__())
     put_in(state)
     with pytest.raises(ValueError, match=message):
-        loaded_from(regressor, resealed(state))
+        loaded_from(regressor, crafted(state))
 
 
 @pytest.mark.parametrize(
@@ -377,9 +387,9 @@ def test_faults_inside_a_good_seal_are_refused_by_name(fault):
         ("_first_rows", {}),
     ],
 )
-def test_faults_of_a_transformer_inside_a_good_seal_are_refused(name, value):
+def test_faults_of_a_transformer_with_a_good_checksum_are_refused(name, value):
     transformer = WindowTransformer().fit(SERIES)
-    state = resealed({**transformer.__getstate__(), name: value})
+    state = crafted({**transformer.__getstate__(), name: value})
     with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*its series"):
         loaded_from(transformer, state)
 
@@ -459,17 +469,17 @@ def test_local_builds_of_torch_are_one_version():
 
 
 def test_format_of_a_later_version_is_refused_by_its_name(monkeypatch):
-    monkeypatch.setattr(saved_state, "FORMAT", 2)
-    state = sealed({"units": 3})
+    monkeypatch.setattr(saved_state, "FORMAT", 3)
+    state = with_checksum({"units": 3}, LSTMRegressor, **OF_REGRESSOR)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"in format 2 by sklstm .* reads format 1"):
-        check_seal(state, LSTMRegressor)
+    with pytest.raises(ValueError, match=r"in format 3 by sklstm .* reads format 2"):
+        verify_checksum(state, LSTMRegressor, **OF_REGRESSOR)
 
 
 def test_parameters_that_a_state_is_too_old_to_know_have_their_defaults():
     for estimator in (fitted(), WindowTransformer().fit(SERIES)):
         state = dict(estimator.__getstate__())
         for name in estimator.get_params():
-            old = resealed({key: value for key, value in state.items() if key != name})
+            old = crafted({key: value for key, value in state.items() if key != name})
             default = type(estimator)().get_params()[name]
             assert loaded_from(estimator, old).get_params()[name] == default
