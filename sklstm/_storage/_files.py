@@ -16,8 +16,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -71,9 +72,12 @@ class CheckpointFile:
         for array in arrays:
             digest.update(array)
         part = self._beside(PART)
-        descriptor = self._new_descriptor(part)
+        before = os.stat(self.path) if self.path.exists() else None
+        descriptor = self._exclusive_descriptor(part, before)
         try:
             with open(descriptor, "wb") as file:
+                if before is not None and os.name == "posix":
+                    _keep_owner_and_mode(file.fileno(), before)
                 file.write(FIRST_LINE + FORMAT + b"\n" + digest.hexdigest().encode())
                 file.write(b"\n" + document + b"\n")
                 for array in arrays:
@@ -114,7 +118,7 @@ class CheckpointFile:
             if os.getpid() == holder:
                 _remove_and_release(path, lock)
 
-    def _content(self, file: BinaryIO) -> Any:
+    def _content(self, file: BufferedReader) -> Any:
         """Read line by line: no more of a file than what shows that it is not ours."""
         first = file.readline(len(FIRST_LINE) + 16)
         if not first.startswith(FIRST_LINE):
@@ -172,25 +176,11 @@ class CheckpointFile:
             name = hashlib.sha256(name).hexdigest().encode()
         return self.path.with_name(f".{os.fsdecode(name)}{end}")
 
-    def _new_descriptor(self, part: Path) -> int:
-        """Make the file to write to, and give it owner and mode of the one to replace."""
-        try:
-            before = os.stat(self.path)
-        except FileNotFoundError:
-            return self._exclusive_descriptor(part, 0o666)  # the umask takes its part
-        # Never readable by more than the earlier one, not even for a moment.
-        descriptor = self._exclusive_descriptor(part, stat.S_IMODE(before.st_mode) & 0o777)
-        if os.name == "posix":
-            now = os.fstat(descriptor)
-            if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-                with suppress(PermissionError):  # files are given away by root only
-                    os.fchown(descriptor, before.st_uid, before.st_gid)
-            if now.st_mode != before.st_mode:
-                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-        return descriptor
-
-    def _exclusive_descriptor(self, part: Path, mode: int) -> int:
+    def _exclusive_descriptor(self, part: Path, before: os.stat_result | None) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        # Never readable by more than the earlier file, not even for a moment; the umask
+        # takes its part of it.
+        mode = 0o666 if before is None else stat.S_IMODE(before.st_mode) & 0o777
         try:
             return os.open(part, flags, mode)
         except FileExistsError:
@@ -201,7 +191,16 @@ class CheckpointFile:
             return os.open(part, flags, mode)
 
 
-def _opened(path: Path, flag: int = 0) -> BinaryIO:
+def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
+    now = os.fstat(descriptor)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):  # only root gives files away
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    if now.st_mode != before.st_mode:
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _opened(path: Path, flag: int = 0) -> BufferedReader:
     """Open a file to read, without waiting for someone to write into it."""
     flag |= getattr(os, "O_NONBLOCK", 0)
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | flag))

@@ -83,8 +83,8 @@ def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
     for key, value in state.items():
         if not isinstance(value, types.get(key, ())):
             return f"{key} of {name} is {type(value).__name__}"
-        schedule = getattr(callback, key, None)
-        if hasattr(schedule, "load_state_dict"):
+        schedule: Any = getattr(callback, key, None)
+        if isinstance(value, dict) and hasattr(schedule, "load_state_dict"):
             fault = fault_of_entries(value, _plain_entries(schedule.state_dict()))
             if fault is not None:
                 return f"of the schedule, {fault}"

@@ -163,9 +163,9 @@ class EpochSaver(Callback):
         assert self.file is not None
         if os.getpid() != self.process:
             raise RuntimeError(
-                f"checkpoint={self.file.name!r} belongs to the process that began this fit, "
-                "and a copy that was forked from it must not write it. Leave the copy by "
-                "os._exit where its own work is done."
+                f"checkpoint={self.file.name!r} belongs to the process that began this "
+                "fit, and a copy that was forked from it must not write it. End the copy "
+                "by os._exit when its own work is done."
             )
         saved = SavedFit(
             versions=versions(),

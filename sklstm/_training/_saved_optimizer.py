@@ -55,7 +55,7 @@ def _fault_of_weight_state(entries: dict[Any, Any], shape: tuple[int, ...]) -> s
         if name in OF_WEIGHTS and value is not None:
             if not is_array or value.shape != shape:
                 return f"{name} of another shape or type than {shape} and float32"
-        elif name == "step" and not (is_array and value.size == 1 or _is_number(value)):
+        elif name == "step" and not _is_number(value):
             return "a step that is no number"
     return None
 

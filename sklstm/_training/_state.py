@@ -121,12 +121,12 @@ def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
 def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> WindowNet:
     """The net of `net_state`, on a device that this machine has."""
     architecture = check_net_state(state)
+    if not isinstance(device, str):
+        raise damage_error("network", f"its device is {device!r}")
     try:
         resolve_device(device)
     except ValueError:
         device = "cpu"
-    except TypeError as error:
-        raise damage_error("network", f"its device is {device!r}") from error
     try:
         # What is not resumable draws its own random numbers, not those of seed 0.
         seed = int(sha256(state["module"])[:8], 16)
