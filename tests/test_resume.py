@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -545,6 +546,186 @@ def test_file_of_other_versions_is_warned_of_and_continued(path):
     with pytest.warns(SavedVersionWarning, match=r"was saved by torch 1\.0") as caught:
         make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     assert len(caught) == 1
+
+
+# Files by one who can compute the checksum.
+
+
+def put(*keys, value):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return change
+
+
+STOPPING = FORMS["early stopping"]
+SCHEDULED = FORMS["OneCycleLR"]
+MALFORMED = {
+    "no dict": (lambda content: content.clear(), {}),
+    "no history": (lambda content: content["net"].pop("history"), {}),
+    "more than it should hold": (put("surprise", value=1), {}),
+    "seed": (put("seed", value=-1), {}),
+    "seed of another type": (put("seed", value="0"), {}),
+    "count": (put("n_epochs", value=1), {}),
+    "count below zero": (put("n_epochs", value=-3), {}),
+    "count of another type": (put("n_epochs", value=True), {}),
+    "identity": (put("identity", value={}), {}),
+    "identity of another type": (put("identity", value={"parameters": 3, "data": []}), {}),
+    "versions": (put("versions", value=None), {}),
+    "no callbacks": (put("callbacks", value=[]), STOPPING),
+    "more callbacks": (put("callbacks", value=[{}, {}]), STOPPING),
+    "callback": (put("callbacks", 0, value=3), STOPPING),
+    "unknown entry": (put("callbacks", 0, "predict", value=3), STOPPING),
+    "count of a callback": (put("callbacks", 0, "n_unimproved_", value="x"), STOPPING),
+    "best weights": (
+        put("callbacks", 0, "best_weights_", "dense.bias", value=np.zeros(7)),
+        STOPPING,
+    ),
+    "no best weights": (put("callbacks", 0, "best_weights_", value={}), STOPPING),
+    "best loss without weights": (
+        put("callbacks", 0, value={"best_loss_": -9.0, "best_epoch_": 1}),
+        STOPPING,
+    ),
+    "schedule": (put("callbacks", 0, "lr_scheduler_", value=None), SCHEDULED),
+    "entry of a schedule": (
+        put("callbacks", 0, "lr_scheduler_", "total_steps", value="x"),
+        SCHEDULED,
+    ),
+    "new entry of a schedule": (
+        put("callbacks", 0, "lr_scheduler_", "step", value={"a": 1}),
+        SCHEDULED,
+    ),
+    "architecture": (put("net", "architecture", "units", value=4), {}),
+    "weight": (put("net", "module", "dense.bias", value=np.zeros(1)), {}),
+    "optimizer": (put("net", "optimizer", "param_groups", value=None), {}),
+    "moment": (
+        put("net", "optimizer", "state", 0, "exp_avg", value=np.zeros(1, np.float32)),
+        {},
+    ),
+    "generator": (put("net", "order_generator", value=np.zeros(5056, np.uint8)), {}),
+    "losses": (put("net", "history", 0, "columns", "train_loss", value=["a", "b"]), {}),
+    "training": (put("net", "training", value={"epochs": "x"}), {}),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_file_with_a_good_checksum_is_an_error_of_ours(name, path):
+    change, params = MALFORMED[name]
+    make_regressor(checkpoint=path, epochs=2, **params).fit(WINDOWS, TARGETS)
+    content = CheckpointFile.of(path).read()
+    change(content)
+    CheckpointFile.of(path).write(content)
+    written = path.read_bytes()
+    regressor = make_regressor(checkpoint=path, **params)
+    with pytest.raises(ValueError, match=r"checkpoint='.*fit\.checkpoint' is damaged: "):
+        regressor.fit(WINDOWS, TARGETS)
+    assert path.read_bytes() == written
+    assert os.listdir(path.parent) == [path.name]
+    assert not hasattr(regressor, "net_")
+
+
+# Data by value.
+
+
+@pytest.mark.parametrize("form", ["plain", "residual", "early stopping", "one batch"])
+def test_same_values_in_another_type_or_layout_continue_to_the_same_bits(form, path):
+    whole = np.round(8 * WINDOWS)
+    y = np.round(8 * TARGETS)
+    ended = ending(make_regressor(**FORMS[form]).fit(whole, y))
+    # Reversed twice is a view of negative strides.
+    for same in (
+        whole.astype(np.float32),
+        whole.astype(int),
+        np.asfortranarray(whole),
+        whole[::-1].copy()[::-1],
+        whole.tolist(),
+        np.where(whole == 0, -0.0, whole),
+    ):
+        path.unlink(missing_ok=True)
+        make_regressor(checkpoint=path, epochs=2, **FORMS[form]).fit(whole, y)
+        resumed = make_regressor(checkpoint=path, **FORMS[form]).fit(same, y.tolist())
+        assert ending(resumed)[0] == ended[0]
+        assert ending(resumed)[3] == ended[3]
+
+
+def test_array_in_a_callback_is_compared_by_value(path):
+    class Weighted(Counting):
+        def __init__(self, weights):
+            super().__init__()
+            self.weights = weights
+
+    def fit(weights, epochs):
+        params = {"callbacks": [Weighted(np.asarray(weights))]}
+        regressor = make_regressor(checkpoint=path, skorch_params=params, epochs=epochs)
+        return regressor.fit(WINDOWS, TARGETS)
+
+    fit([1.0, 2.0], 2)
+    fit([1.0, 2.0], 3)
+    with pytest.raises(ValueError, match=r"of another fit: skorch_params\['callbacks'\]="):
+        fit([1.0, 3.0], EPOCHS)
+
+
+def test_printing_may_differ(path, capsys):
+    make_regressor(checkpoint=path, epochs=2, **STOPPING, verbose=1).fit(WINDOWS, TARGETS)
+    resumed = make_regressor(checkpoint=path, **STOPPING).fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(make_regressor(**STOPPING).fit(WINDOWS, TARGETS))
+    assert "train_loss" in capsys.readouterr().out
+
+
+# Neighbours and forks.
+
+
+def test_files_of_others_beside_it_stay(path, tmp_path):
+    # Its lock and its temporary file once had names that others have.
+    for end in (".lock", ".part", ".tmp"):
+        path.with_name(path.name + end).write_text("precious")
+    path.with_name(path.name + ".swp").symlink_to(path.with_name(path.name + ".lock"))
+    before = set(os.listdir(tmp_path))
+    make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    assert set(os.listdir(tmp_path)) == before | {path.name}
+    for end in (".lock", ".part", ".tmp", ".swp"):
+        assert path.with_name(path.name + end).read_text() == "precious"
+
+
+class Forking(Counting):
+    """Forks a child that trains on, in the third epoch."""
+
+    in_child = False
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) != 3:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of other threads
+            self.child = os.fork()
+        type(self).in_child = not self.child
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_copy_that_was_forked_from_a_fit_does_not_write_its_file(path):
+    params = {"callbacks": [Forking()]}
+    regressor = make_regressor(checkpoint=path, skorch_params=params)
+    try:
+        regressor.fit(WINDOWS, TARGETS)
+    except RuntimeError as error:
+        if Forking.in_child:
+            os._exit(0 if "forked from it must not write it" in str(error) else 1)
+        raise
+    finally:
+        if Forking.in_child:
+            os._exit(2)
+    _, status = os.wait()
+    assert os.WEXITSTATUS(status) == 0
+    assert CheckpointFile.of(path).read()["n_epochs"] == EPOCHS
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices")
+def test_devices_are_refused_at_once():
+    with pytest.raises(ValueError, match="checkpoint='/dev/zero' is no regular file"):
+        make_regressor(checkpoint="/dev/zero").fit(WINDOWS, TARGETS)
 
 
 def test_file_can_be_read_without_running_anything(path):

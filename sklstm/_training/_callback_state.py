@@ -88,6 +88,9 @@ def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
             fault = fault_of_entries(value, _plain_entries(schedule.state_dict()))
             if fault is not None:
                 return f"of the schedule, {fault}"
+    if isinstance(callback, KeepBestWeights) and not state.get("best_weights_"):
+        # As before the first epoch, where no loss was seen.
+        return None if state.get("best_loss_", np.inf) == np.inf else "no best weights"
     return None
 
 

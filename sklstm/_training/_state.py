@@ -1,8 +1,8 @@
 """The state of a net as arrays and plain values, and back."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, fields, replace
+from typing import Any, get_args
 
 import numpy as np
 from torch import nn
@@ -161,13 +161,30 @@ def check_can_be_saved(module: nn.Module) -> LSTMModule:
 def check_net_state(state: dict[str, Any]) -> Architecture:
     """The architecture that it tells, if its weights are of that; before any are made."""
     try:
+        fault = _fault_of_fields(Architecture, state["architecture"])
+        fault = fault or _fault_of_fields(Training, state["training"])
         architecture = Architecture(**state["architecture"])
-        fault = fault_of_weights(architecture, state["module"])
-    except MALFORMED as error:
+        fault = fault or fault_of_weights(architecture, state["module"])
+    except (ValueError, *MALFORMED) as error:
         fault = f"{type(error).__name__} {error}"
     if fault is not None:
         raise damage_error("network", fault)
     return architecture
+
+
+def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
+    """Which value is not of the type of its field, or out of its range, if any."""
+    for field in fields(cls):
+        allowed = get_args(field.type) or (field.type,)
+        value = values.get(field.name, field.default)
+        is_other = isinstance(value, bool) and bool not in allowed
+        if field.name != "skorch_params" and (is_other or not isinstance(value, allowed)):
+            return f"{field.name} is {value!r:.40}"
+        lowest, below = (0, 1) if field.name == "dropout" else (1, np.inf)
+        is_length = cls is Architecture and not isinstance(value, bool)
+        if is_length and not lowest <= value < below:
+            return f"{field.name} is {value!r:.40}"
+    return None
 
 
 def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
