@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sklstm._storage._checksum import damage_error
 
-# A history of n epochs and m entries becomes n dicts of m numbers, some 60 bytes each. Both
-# bounds keep that in proportion to the bytes that a file really holds.
+# A history of n epochs and m entries becomes n dicts of m numbers, up to 100 bytes each.
+# Both bounds keep that in proportion to the bytes that a file really holds.
 MOST_ENTRIES = 256
 ENTRIES_PER_BYTE = 8
 
@@ -114,10 +114,9 @@ def _n_entries(n_epochs: int, columns: dict[str, Any]) -> int:
 
 
 def _most_entries(columns: dict[str, Any]) -> int:
-    """Entries that columns may expand to: a few for each of their bytes."""
-    sizes = (
-        c.nbytes if isinstance(c, np.ndarray) else 8 * len(c) for c in columns.values()
-    )
+    """Entries that columns may expand to: a few for each of their bytes, counted once."""
+    distinct = {id(column): column for column in columns.values()}.values()
+    sizes = (c.nbytes if isinstance(c, np.ndarray) else 8 * len(c) for c in distinct)
     return ENTRIES_PER_BYTE * sum(sizes)
 
 

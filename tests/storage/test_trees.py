@@ -68,6 +68,7 @@ def table(n_epochs, **columns):
 
 N = 10**6
 COUNTED = np.arange(1, 11)
+ONES, SHORT = np.ones(20_000), np.ones(20_000, "?")
 BOMBS = {
     "claimed": table(N, epoch=COUNTED, train_loss=np.zeros(1)),
     "not counted": table(N, epoch=np.zeros(N, "i1"), train_loss=np.zeros(1)),
@@ -87,6 +88,12 @@ BOMBS = {
         10, epoch=COUNTED.astype("i1"), **{f"c{i}": np.ones(1, "?") for i in range(250)}
     )[:1]
     * 1000,
+    "one column many times": table(
+        20_000,
+        epoch=np.arange(1, 20_001),
+        train_loss=ONES,
+        **{f"c{i}": SHORT for i in range(250)},
+    ),
     "deep": table(10, epoch=COUNTED, train_loss=np.zeros((10, 1000))),
     "empty": [{"n_epochs": N, "columns": {}}],
     "huge": table(10**12, epoch=COUNTED),
