@@ -23,6 +23,7 @@ from sklstm._network._prediction import predict
 from sklstm._network._runtime import one_thread, resolve_device, training_modes
 from sklstm._network._summary import layer_table
 from sklstm._storage._checksum import verify_checksum, with_checksum
+from sklstm._training._callback_state import callbacks_as_made
 from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
     check_both_given,
@@ -650,6 +651,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if isinstance(self.checkpoint, PathLike):
             # A PosixPath can not be loaded on Windows, and skops would have to trust it.
             state["checkpoint"] = fsdecode(self.checkpoint)
+        if isinstance(self.skorch_params, dict) and "callbacks" in self.skorch_params:
+            callbacks = callbacks_as_made(self.skorch_params["callbacks"])
+            state["skorch_params"] = {**self.skorch_params, "callbacks": callbacks}
         if "net_" in state:
             # Training goes on to the same bits where it was set up to go on.
             goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable

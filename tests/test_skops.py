@@ -16,7 +16,7 @@ import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import EpochScoring, LRScheduler
 
 from sklstm import LSTMRegressor, WindowTransformer
 from sklstm._storage._checksum import CHECKSUM
@@ -117,6 +117,21 @@ def test_classes_in_skorch_params_are_to_be_trusted_unless_taken_out():
     assert skops.io.get_untrusted_types(data=dumped) == OURS[:1]
     loaded = skops.io.loads(dumped, trusted=OURS)
     np.testing.assert_array_equal(loaded.predict(FITTED), regressor.predict(FITTED))
+
+
+def test_files_hold_callbacks_as_they_were_made():
+    # A schedule holds the optimizer after a fit, and a score holds what it compared.
+    callbacks = [("schedule", LRScheduler("StepLR", step_size=1)), EpochScoring("r2")]
+    regressor = make_regressor(skorch_params={"callbacks": callbacks})
+    regressor.fit(FITTED, TARGETS)
+    (_, schedule), scoring = callbacks
+    for copied in (copy.deepcopy(regressor), pickle.loads(pickle.dumps(regressor))):
+        (name, first), second = copied.skorch_params["callbacks"]
+        assert (name, first.step_size, second.scoring) == ("schedule", 1, "r2")
+        assert not any(n.endswith("_") for n in {**vars(first), **vars(second)})
+        np.testing.assert_array_equal(copied.predict(FITTED), regressor.predict(FITTED))
+    assert regressor.skorch_params["callbacks"][0][1] is schedule
+    assert regressor.skorch_params["callbacks"][1] is scoring
 
 
 # Files that someone changed.

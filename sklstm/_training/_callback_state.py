@@ -1,5 +1,6 @@
 """What callbacks learn during training, as arrays and plain values, and back."""
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,6 +52,31 @@ STATE_OF: dict[type[Callback], dict[str, tuple[type, ...]]] = {
 def stateful(callbacks: Iterable[Callback]) -> list[Callback]:
     """Those callbacks that carry anything: one that prints may be there or not."""
     return [c for c in callbacks if STATE_OF.get(type(c), {"unknown": ()})]
+
+
+def callbacks_as_made(callbacks: Any) -> Any:
+    """Copies of skorch's own callbacks without what a fit left in them; others as they are.
+
+    A schedule holds the optimizer and the weights, and a score the last predictions: a
+    saved model has no use for them, and skorch makes them again in the next fit.
+    """
+    if not isinstance(callbacks, list):
+        return callbacks
+    return [
+        (item[0], _as_made(item[1]))
+        if isinstance(item, tuple) and len(item) == 2
+        else _as_made(item)
+        for item in callbacks
+    ]
+
+
+def _as_made(callback: Any) -> Any:
+    if not type(callback).__module__.startswith("skorch."):
+        return callback
+    made = copy.copy(callback)
+    for name in [name for name in vars(made) if name.endswith("_")]:
+        delattr(made, name)
+    return made
 
 
 def check_can_be_restored(callback: Callback) -> None:
