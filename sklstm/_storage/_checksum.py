@@ -188,9 +188,13 @@ def parameter_defaults(estimator: type) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def damage_error(name: str, found: str) -> ValueError:
+class DamageError(ValueError):
+    """Error of a saved state that is not what was saved; a ValueError to users."""
+
+
+def damage_error(name: str, found: str) -> DamageError:
     """Build the error of a saved state that is not what was saved."""
-    return ValueError(
+    return DamageError(
         f"The saved {name} is damaged, or was written by something else: {found}. Load "
         "another copy, or save the model again."
     )

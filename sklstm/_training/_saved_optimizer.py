@@ -22,7 +22,9 @@ def fault_of_optimizer(saved: Any, optimizer: torch.optim.Optimizer) -> str | No
     if not isinstance(groups, list) or len(groups) != len(fresh):
         return f"the optimizer should have {len(fresh)} groups"
     for group, expected in zip(groups, fresh, strict=True):
-        if not isinstance(group, dict) or group.get("params") != expected["params"]:
+        numbers = group.get("params") if isinstance(group, dict) else None
+        is_list = isinstance(numbers, list) and all(type(n) is int for n in numbers)
+        if not is_list or numbers != expected["params"]:
             return "a group of the optimizer has other weights"
         fault = fault_of_entries(group, expected)
         if fault is not None:

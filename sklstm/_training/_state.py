@@ -10,7 +10,7 @@ from torch import nn
 from sklstm._network._module import LSTMModule, effective_weights
 from sklstm._network._runtime import resolve_device
 from sklstm._network._tensors import to_arrays, to_tensors
-from sklstm._storage._checksum import damage_error
+from sklstm._storage._checksum import DamageError, damage_error
 from sklstm._storage._digest import sha256
 from sklstm._storage._trees import to_columns, to_plain, training_epochs
 from sklstm._training._config import Architecture, Training, check_same_optimizer
@@ -131,19 +131,25 @@ def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> Wind
         # What is not resumable draws its own random numbers, not those of seed 0.
         seed = int(sha256(state["module"])[:8], 16)
         # Predicting takes none of the others, and a new fit makes its own net.
-        params = dict(skorch_params or {}) if "optimizer" in state else {}
-        kept = {name: value for name, value in params.items() if name[:9] == "optimizer"}
+        params = skorch_params if isinstance(skorch_params, dict) else {}
+        is_needed = "optimizer" in state
+        kept = {k: v for k, v in params.items() if is_needed and k[:9] == "optimizer"}
         net = make_net(
             architecture,
             Training(**{**state["training"], "skorch_params": kept}),
             device=device,
             seed=seed,
         )
+    except MALFORMED as error:
+        raise damage_error("network", f"{type(error).__name__} {error}") from error
+    try:
         net.is_resumable = state.get("optimizer_name") == type(net.optimizer_).__name__
         if not net.is_resumable:
             state = {name: value for name, value in state.items() if name != "optimizer"}
         load_net_state(net, state)
-    except MALFORMED as error:
+    except DamageError:
+        raise
+    except (ValueError, *MALFORMED) as error:
         raise damage_error("network", f"{type(error).__name__} {error}") from error
     return net
 

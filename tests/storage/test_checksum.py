@@ -107,8 +107,8 @@ def test_pickle_asks_nothing_of_torch_or_skorch_and_holds_no_pickle(warm_start):
     recording.load()
     assert {module.partition(".")[0] for module in recording.found} <= {"numpy", "sklstm"}
     for _, value, _ in pickletools.genops(dumped):
-        if isinstance(value, bytes):
-            assert not value.startswith(b"\x80")  # how every pickle starts
+        if isinstance(value, bytes):  # how every pickle starts and ends
+            assert not re.match(rb"\x80[\x02-\x05].*\.$", value, re.DOTALL)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
@@ -393,7 +393,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), st.sampled_from(sorted(STATES)))
 def test_any_change_with_a_good_checksum_loads_or_is_a_value_error(data, name):
     estimator = STATES[name]
