@@ -22,7 +22,8 @@ from sklstm._network._losses import LOSSES
 from sklstm._network._prediction import predict
 from sklstm._network._runtime import one_thread, resolve_device, training_modes
 from sklstm._network._summary import layer_table
-from sklstm._storage._checksum import check_seal, sealed
+from sklstm._storage._checksum import verify_checksum, with_checksum
+from sklstm._training._callback_state import callbacks_as_made
 from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
     check_both_given,
@@ -55,6 +56,21 @@ from sklstm._training._state import (
     training_history,
 )
 from sklstm._training._train import best_epoch, resume, train
+
+# What `fit` sets, which a saved regressor may hold.
+FITTED = (
+    "best_epoch_",
+    "device_",
+    "history_",
+    "n_iter_",
+    "n_outputs_",
+    "net_",
+    "window_shape_",
+    "_by_epoch_",
+    "_target_mean_",
+    "_target_scale_",
+    "_target_shape_",
+)
 
 
 @contextmanager
@@ -635,19 +651,24 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if isinstance(self.checkpoint, PathLike):
             # A PosixPath can not be loaded on Windows, and skops would have to trust it.
             state["checkpoint"] = fsdecode(self.checkpoint)
+        if isinstance(self.skorch_params, dict) and "callbacks" in self.skorch_params:
+            callbacks = callbacks_as_made(self.skorch_params["callbacks"])
+            state["skorch_params"] = {**self.skorch_params, "callbacks": callbacks}
         if "net_" in state:
             # Training goes on to the same bits where it was set up to go on.
             goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable
             state["net_"] = net_state(self.net_, resumable=goes_on)
             del state["history_"]
-        return sealed(state)
+        return with_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = check_seal(state, type(self))
+        state = verify_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
         super().__setstate__(state)
         if "net_" in state:
             check_fitted_shapes(self, state["net_"])
-            self.net_ = restored_net(state["net_"], self.device_, self.skorch_params or {})
+            self.net_ = restored_net(
+                state["net_"], getattr(self, "device_", None), self.skorch_params
+            )
             self.device_ = str(self.net_.device)
             self.history_ = training_history(self.net_)
 

@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from skorch.callbacks import (
 )
 
 from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
-from sklstm._storage._checksum import sha256
-from sklstm._storage._files import locked, read_checkpoint, write_checkpoint
+from sklstm._network._tensors import to_arrays
+from sklstm._storage._digest import sha256
+from sklstm._storage._files import CheckpointFile
 from sklstm._training import _resume as resume
 from tests.hard.kill_fits import FORMS as KILLED_FORMS
 from tests.hard.kill_fits import ending as killed_ending
@@ -137,7 +139,7 @@ def ending(regressor):
 def state_after(regressor):
     """What further training would draw on."""
     net = regressor.net_
-    optimizer = sha256(resume.to_arrays(net.optimizer_.state_dict()["state"]))
+    optimizer = sha256(to_arrays(net.optimizer_.state_dict()["state"]))
     generators = [net.generator.get_state(), net.module_.generator.get_state()]
     return optimizer, [generator.numpy().tobytes() for generator in generators]
 
@@ -154,11 +156,13 @@ def test_interrupted_fit_ends_in_the_bits_of_one_that_was_not(
         interrupting(epoch)
         with pytest.raises(KeyboardInterrupt):
             interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS, weights)
-        assert read_checkpoint(path)["n_epochs"] == epoch - 1
+        assert CheckpointFile.of(path).read()["n_epochs"] == epoch - 1
     interrupting(None)
     resumed = interruptible(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS, weights)
     if form == "no seed":
-        reference = fit_with_seed(read_checkpoint(path)["seed"], FORMS[form], weights)
+        reference = fit_with_seed(
+            CheckpointFile.of(path).read()["seed"], FORMS[form], weights
+        )
     else:
         reference = interruptible(**FORMS[form]).fit(WINDOWS, TARGETS, weights)
     assert ending(resumed) == ending(reference)
@@ -175,7 +179,7 @@ def fit_with_seed(seed, params, weights):
 
 def test_what_callbacks_keep_matters_to_the_end(path, interrupting, monkeypatch):
     # That the test above can fail: without it, the same epochs end elsewhere.
-    monkeypatch.setattr(resume, "give_back", lambda callback, kept: None)
+    monkeypatch.setattr(resume, "load_callback_state", lambda callback, state: None)
     for form in ("stopped early", "ReduceLROnPlateau", "OneCycleLR"):
         path.unlink(missing_ok=True)
         interrupting(2)
@@ -204,8 +208,8 @@ def test_validation_data_goes_on_too(form, path, interrupting):
 def test_finished_fit_is_given_at_once(form, path, monkeypatch):
     first = make_regressor(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
     written = path.read_bytes()
-    monkeypatch.setattr(resume, "write_checkpoint", None)  # nothing is written
-    monkeypatch.setattr(resume, "locked", None)  # nor locked: the folder may be read-only
+    monkeypatch.setattr(CheckpointFile, "write", None)  # nothing is written
+    monkeypatch.setattr(CheckpointFile, "locked", None)  # nor locked, in a read-only folder
     again = make_regressor(**FORMS[form], checkpoint=path).fit(WINDOWS, TARGETS)
     assert ending(again) == ending(first)
     assert again.history_ == first.history_
@@ -235,7 +239,7 @@ def test_fit_with_a_checkpoint_is_the_fit_without(path):
 
 def test_fit_without_a_checkpoint_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resume, "write_checkpoint", None)
+    monkeypatch.setattr(CheckpointFile, "write", None)
     make_regressor().fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
     assert os.listdir(tmp_path) == []
 
@@ -383,7 +387,7 @@ def test_all_differences_are_named_at_once(path):
 @pytest.mark.parametrize("callback", [Freezer("lstm*"), Checkpoint()], ids=["freeze", "ck"])
 def test_callbacks_whose_state_is_not_known_are_refused_by_name(callback, path):
     params = {"callbacks": [callback]}
-    with pytest.raises(ValueError, match=f"the callback {type(callback).__name__} keeps"):
+    with pytest.raises(ValueError, match=f"the callback {type(callback).__name__} carries"):
         make_regressor(checkpoint=path, skorch_params=params).fit(WINDOWS, TARGETS)
     assert os.listdir(path.parent) == []
 
@@ -441,11 +445,14 @@ def test_search_over_one_file_fails_rather_than_mixes_its_fits(n_jobs, path):
     )
     with pytest.raises(ValueError, match=r"another fit: .* leave checkpoint=None"):
         search.fit(series, series[:, 0])
-    assert read_checkpoint(path)["n_epochs"] == EPOCHS
+    assert CheckpointFile.of(path).read()["n_epochs"] == EPOCHS
 
 
 def test_fits_at_once_over_one_file_are_kept_apart(path):
-    with locked(path), pytest.raises(ValueError, match="is in use by another fit"):
+    with (
+        CheckpointFile.of(path).locked(),
+        pytest.raises(ValueError, match="is in use by another fit"),
+    ):
         make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     failures, regressors = [], [make_regressor(checkpoint=path) for _ in range(4)]
 
@@ -468,7 +475,7 @@ def test_fits_at_once_over_one_file_are_kept_apart(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-# Files that can not be written, or read.
+# Files that cannot be written, or read.
 
 
 def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatch):
@@ -476,16 +483,18 @@ def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatc
     before = ending(regressor)
     regressor.set_params(checkpoint=path)
 
-    def fail_in_epoch_3(path, content):
+    write = CheckpointFile.write
+
+    def fail_in_epoch_3(file, content):
         if content["n_epochs"] == 3:
             raise OSError(28, "No space left on device")
-        write_checkpoint(path, content)
+        write(file, content)
 
-    monkeypatch.setattr(resume, "write_checkpoint", fail_in_epoch_3)
+    monkeypatch.setattr(CheckpointFile, "write", fail_in_epoch_3)
     with pytest.raises(OSError, match=r"after 3 epochs \(No space left on device\)"):
         regressor.fit(WINDOWS, TARGETS)
     assert ending(regressor) == before
-    assert read_checkpoint(path)["n_epochs"] == 2
+    assert CheckpointFile.of(path).read()["n_epochs"] == 2
     monkeypatch.undo()
     assert ending(regressor.fit(WINDOWS, TARGETS)) == before
 
@@ -493,9 +502,9 @@ def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatc
 def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr("sklstm._regressor.train", None)
     regressor = make_regressor(checkpoint=tmp_path / "nowhere" / "file")
-    with pytest.raises(FileNotFoundError, match="can not be written"):
+    with pytest.raises(FileNotFoundError, match="cannot be written"):
         regressor.fit(WINDOWS, TARGETS)
-    with pytest.raises(IsADirectoryError, match="can not be read"):
+    with pytest.raises(IsADirectoryError, match="cannot be read"):
         make_regressor(checkpoint=tmp_path).fit(WINDOWS, TARGETS)
 
 
@@ -508,7 +517,7 @@ def test_what_no_file_can_be_called_is_an_error(name):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder_is_an_error_before_training(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError, match="can not be written"):
+    with pytest.raises(PermissionError, match="cannot be written"):
         make_regressor(checkpoint=tmp_path / "file").fit(WINDOWS, TARGETS)
 
 
@@ -529,20 +538,200 @@ def test_damaged_file_is_refused(path):
         make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
 
 
-def test_file_of_other_versions_is_told_and_gone_on_from(path):
+def test_file_of_other_versions_is_warned_of_and_continued(path):
     make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
-    content = read_checkpoint(path)
+    content = CheckpointFile.of(path).read()
     content["versions"]["torch"] = "1.0"
-    write_checkpoint(path, content)
+    CheckpointFile.of(path).write(content)
     with pytest.warns(SavedVersionWarning, match=r"was saved by torch 1\.0") as caught:
         make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     assert len(caught) == 1
 
 
+# Files by one who can compute the checksum.
+
+
+def put(*keys, value):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return change
+
+
+STOPPING = FORMS["early stopping"]
+SCHEDULED = FORMS["OneCycleLR"]
+MALFORMED = {
+    "no dict": (lambda content: content.clear(), {}),
+    "no history": (lambda content: content["net"].pop("history"), {}),
+    "more than it should hold": (put("surprise", value=1), {}),
+    "seed": (put("seed", value=-1), {}),
+    "seed of another type": (put("seed", value="0"), {}),
+    "count": (put("n_epochs", value=1), {}),
+    "count below zero": (put("n_epochs", value=-3), {}),
+    "count of another type": (put("n_epochs", value=True), {}),
+    "identity": (put("identity", value={}), {}),
+    "identity of another type": (put("identity", value={"parameters": 3, "data": []}), {}),
+    "versions": (put("versions", value=None), {}),
+    "no callbacks": (put("callbacks", value=[]), STOPPING),
+    "more callbacks": (put("callbacks", value=[{}, {}]), STOPPING),
+    "callback": (put("callbacks", 0, value=3), STOPPING),
+    "unknown entry": (put("callbacks", 0, "predict", value=3), STOPPING),
+    "count of a callback": (put("callbacks", 0, "n_unimproved_", value="x"), STOPPING),
+    "best weights": (
+        put("callbacks", 0, "best_weights_", "dense.bias", value=np.zeros(7)),
+        STOPPING,
+    ),
+    "no best weights": (put("callbacks", 0, "best_weights_", value={}), STOPPING),
+    "best loss without weights": (
+        put("callbacks", 0, value={"best_loss_": -9.0, "best_epoch_": 1}),
+        STOPPING,
+    ),
+    "schedule": (put("callbacks", 0, "lr_scheduler_", value=None), SCHEDULED),
+    "entry of a schedule": (
+        put("callbacks", 0, "lr_scheduler_", "total_steps", value="x"),
+        SCHEDULED,
+    ),
+    "new entry of a schedule": (
+        put("callbacks", 0, "lr_scheduler_", "step", value={"a": 1}),
+        SCHEDULED,
+    ),
+    "architecture": (put("net", "architecture", "units", value=4), {}),
+    "weight": (put("net", "module", "dense.bias", value=np.zeros(1)), {}),
+    "optimizer": (put("net", "optimizer", "param_groups", value=None), {}),
+    "moment": (
+        put("net", "optimizer", "state", 0, "exp_avg", value=np.zeros(1, np.float32)),
+        {},
+    ),
+    "generator": (put("net", "order_generator", value=np.zeros(5056, np.uint8)), {}),
+    "losses": (put("net", "history", 0, "columns", "train_loss", value=["a", "b"]), {}),
+    "training": (put("net", "training", value={"epochs": "x"}), {}),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_file_with_a_good_checksum_is_an_error_of_ours(name, path):
+    change, params = MALFORMED[name]
+    make_regressor(checkpoint=path, epochs=2, **params).fit(WINDOWS, TARGETS)
+    content = CheckpointFile.of(path).read()
+    change(content)
+    CheckpointFile.of(path).write(content)
+    written = path.read_bytes()
+    regressor = make_regressor(checkpoint=path, **params)
+    with pytest.raises(ValueError, match=r"checkpoint='.*fit\.checkpoint' is damaged: "):
+        regressor.fit(WINDOWS, TARGETS)
+    assert path.read_bytes() == written
+    assert os.listdir(path.parent) == [path.name]
+    assert not hasattr(regressor, "net_")
+
+
+# Data by value.
+
+
+@pytest.mark.parametrize("form", ["plain", "residual", "early stopping", "one batch"])
+def test_same_values_in_another_type_or_layout_continue_to_the_same_bits(form, path):
+    whole = np.round(8 * WINDOWS)
+    y = np.round(8 * TARGETS)
+    ended = ending(make_regressor(**FORMS[form]).fit(whole, y))
+    # Reversed twice is a view of negative strides.
+    for same in (
+        whole.astype(np.float32),
+        whole.astype(int),
+        np.asfortranarray(whole),
+        whole[::-1].copy()[::-1],
+        whole.tolist(),
+        np.where(whole == 0, -0.0, whole),
+    ):
+        path.unlink(missing_ok=True)
+        make_regressor(checkpoint=path, epochs=2, **FORMS[form]).fit(whole, y)
+        resumed = make_regressor(checkpoint=path, **FORMS[form]).fit(same, y.tolist())
+        assert ending(resumed)[0] == ended[0]
+        assert ending(resumed)[3] == ended[3]
+
+
+def test_array_in_a_callback_is_compared_by_value(path):
+    class Weighted(Counting):
+        def __init__(self, weights):
+            super().__init__()
+            self.weights = weights
+
+    def fit(weights, epochs):
+        params = {"callbacks": [Weighted(np.asarray(weights))]}
+        regressor = make_regressor(checkpoint=path, skorch_params=params, epochs=epochs)
+        return regressor.fit(WINDOWS, TARGETS)
+
+    fit([1.0, 2.0], 2)
+    fit([1.0, 2.0], 3)
+    with pytest.raises(ValueError, match=r"of another fit: skorch_params\['callbacks'\]="):
+        fit([1.0, 3.0], EPOCHS)
+
+
+def test_printing_may_differ(path, capsys):
+    make_regressor(checkpoint=path, epochs=2, **STOPPING, verbose=1).fit(WINDOWS, TARGETS)
+    resumed = make_regressor(checkpoint=path, **STOPPING).fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(make_regressor(**STOPPING).fit(WINDOWS, TARGETS))
+    assert "train_loss" in capsys.readouterr().out
+
+
+# Neighbours and forks.
+
+
+def test_files_of_others_beside_it_stay(path, tmp_path):
+    # Its lock and its temporary file once had names that others have.
+    for end in (".lock", ".part", ".tmp"):
+        path.with_name(path.name + end).write_text("precious")
+    path.with_name(path.name + ".swp").symlink_to(path.with_name(path.name + ".lock"))
+    before = set(os.listdir(tmp_path))
+    make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
+    assert set(os.listdir(tmp_path)) == before | {path.name}
+    for end in (".lock", ".part", ".tmp", ".swp"):
+        assert path.with_name(path.name + end).read_text() == "precious"
+
+
+class Forking(Counting):
+    """Forks a child that trains on, in the third epoch."""
+
+    in_child = False
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) != 3:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of other threads
+            self.child = os.fork()
+        type(self).in_child = not self.child
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_copy_that_was_forked_from_a_fit_does_not_write_its_file(path):
+    params = {"callbacks": [Forking()]}
+    regressor = make_regressor(checkpoint=path, skorch_params=params)
+    try:
+        regressor.fit(WINDOWS, TARGETS)
+    except RuntimeError as error:
+        if Forking.in_child:
+            os._exit(0 if "forked from it must not write it" in str(error) else 1)
+        raise
+    finally:
+        if Forking.in_child:
+            os._exit(2)
+    _, status = os.wait()
+    assert os.WEXITSTATUS(status) == 0
+    assert CheckpointFile.of(path).read()["n_epochs"] == EPOCHS
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices")
+def test_devices_are_refused_at_once():
+    with pytest.raises(ValueError, match="checkpoint='/dev/zero' is no regular file"):
+        make_regressor(checkpoint="/dev/zero").fit(WINDOWS, TARGETS)
+
+
 def test_file_can_be_read_without_running_anything(path):
     make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     assert not any(line.startswith(b"\x80") for line in path.read_bytes().split(b"\n")[:3])
-    assert read_checkpoint(path)["net"]["module"]["dense.bias"].dtype == np.float32
+    assert CheckpointFile.of(path).read()["net"]["module"]["dense.bias"].dtype == np.float32
 
 
 # Killed for real.

@@ -4,6 +4,8 @@ import copy
 import io
 import json
 import os
+import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import EpochScoring, LRScheduler
 
 from sklstm import LSTMRegressor, WindowTransformer
+from sklstm._storage._checksum import CHECKSUM
+from sklstm._storage._digest import sha256
 from tests.test_pickle import (
     FITTED,
     INDEXED,
@@ -113,6 +117,21 @@ def test_classes_in_skorch_params_are_to_be_trusted_unless_taken_out():
     assert skops.io.get_untrusted_types(data=dumped) == OURS[:1]
     loaded = skops.io.loads(dumped, trusted=OURS)
     np.testing.assert_array_equal(loaded.predict(FITTED), regressor.predict(FITTED))
+
+
+def test_files_hold_callbacks_as_they_were_made():
+    # A schedule holds the optimizer after a fit, and a score holds what it compared.
+    callbacks = [("schedule", LRScheduler("StepLR", step_size=1)), EpochScoring("r2")]
+    regressor = make_regressor(skorch_params={"callbacks": callbacks})
+    regressor.fit(FITTED, TARGETS)
+    (_, schedule), scoring = callbacks
+    for copied in (copy.deepcopy(regressor), pickle.loads(pickle.dumps(regressor))):
+        (name, first), second = copied.skorch_params["callbacks"]
+        assert (name, first.step_size, second.scoring) == ("schedule", 1, "r2")
+        assert not any(n.endswith("_") for n in {**vars(first), **vars(second)})
+        np.testing.assert_array_equal(copied.predict(FITTED), regressor.predict(FITTED))
+    assert regressor.skorch_params["callbacks"][0][1] is schedule
+    assert regressor.skorch_params["callbacks"][1] is scoring
 
 
 # Files that someone changed.
@@ -224,6 +243,72 @@ def test_pickle_planted_for_an_array_is_not_read(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         skops.io.loads(target.getvalue(), trusted=OURS)
     assert not os.listdir(tmp_path)
+
+
+def crafted(estimator, change, compression=zipfile.ZIP_STORED):
+    """A file whose state was changed by someone who can compute the checksum."""
+    state = copy.deepcopy(estimator.__getstate__())
+    header = state.pop(CHECKSUM)
+    del header["sha256"]
+    change(state)
+    state[CHECKSUM] = {**header, "sha256": sha256([header, state])}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(estimator), "__getstate__", lambda self: state)
+        return skops.io.dumps(estimator, compression=compression)
+
+
+@pytest.mark.parametrize("name", ["predict", "fit", "__class__", "net", "_predict", "note"])
+def test_no_file_adds_an_attribute(name):
+    # Functions of NumPy are trusted by skops.
+    regressor = make_regressor().fit(FITTED, TARGETS)
+    dumped = crafted(regressor, lambda state: state.update({name: np.exp}))
+    assert set(skops.io.get_untrusted_types(data=dumped)) == set(OURS[:1])
+    with pytest.raises(ValueError, match=f"is damaged.*it would add '{name}'"):
+        skops.io.loads(dumped, trusted=OURS)
+
+
+def history_of(n_epochs, **columns):
+    def change(state):
+        tables = [{"n_epochs": n_epochs, "columns": columns}]
+        state["net_"].update(history=tables)
+
+    return change
+
+
+ZEROS = np.zeros(10**6, "i1")
+BOMBS = {
+    "columns of one value": history_of(
+        10**6, epoch=ZEROS, **{f"c{i}": ZEROS[:1] for i in range(200)}
+    ),
+    "zeros": history_of(10**6, epoch=ZEROS, train_loss=ZEROS.astype("f4")),
+    "many columns": history_of(
+        2,
+        epoch=np.array([1, 2]),
+        train_loss=ZEROS[:2],
+        **{f"c{i}": ZEROS[:1] for i in range(999)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_small_files_do_not_expand(name):
+    # Such a file of 5 kB once took 0.7 GB and 14 seconds.
+    dumped = crafted(
+        make_regressor().fit(FITTED, TARGETS), BOMBS[name], zipfile.ZIP_DEFLATED
+    )
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="The saved history is damaged"):
+        skops.io.loads(dumped, trusted=OURS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_files_name_no_private_module_of_ours(fitted, name):
+    for dumped in (skops.io.dumps(fitted[name]), pickle.dumps(fitted[name])):
+        assert b"sklstm._" not in dumped
+        assert b"sklstm.windows" not in dumped
 
 
 @pytest.mark.parametrize("name", ["seq_length", "horizon", "context", "flatten"])

@@ -1,5 +1,6 @@
 """Arrays and plain values to bytes and back; knows nothing of networks.
 
-`_trees` turns nests into arrays, `_checksum` guards a saved estimator, `_files` writes a
-checkpoint atomically. Begin with `_checksum`.
+`_trees` turns a history into columns, `_digest` computes the SHA-256 of any value,
+`_checksum` guards a saved estimator and `_attributes` what it may hold. `_format` is the
+content of a checkpoint and `_files` its file. Begin with `_checksum`.
 """

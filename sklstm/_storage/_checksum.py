@@ -1,28 +1,27 @@
-"""What is written around a fitted state, so that loading notices damage and age.
+"""The checksum of a saved estimator, which lets loading notice damage and age.
 
-An estimator's state is its `vars`, of arrays and plain values. Saving adds a seal: the
-format, the versions that wrote it, and a SHA-256 of all the rest. A container may have a
-checksum of its own, as a zip archive has, or none, as a pickle.
+An estimator's state is its `vars`, of arrays and plain values. Saving adds the format, the
+versions that wrote it, and a SHA-256 of all the rest. A file may have a checksum of its
+own, as a zip archive has, or none, as a pickle.
 """
 
-import hashlib
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import metadata
 from typing import Any
 
-import numpy as np
 import sklearn
-from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
+from sklstm._storage._attributes import unknown_attributes, without_unknown_attributes
+from sklstm._storage._digest import sha256
 from sklstm._version import __version__
 
-SEAL = "_seal"
+CHECKSUM = "_checksum"
 # Raised when an older sklstm would misread what this one writes.
-FORMAT = 1
+FORMAT = 2
 
 
 class SavedVersionWarning(InconsistentVersionWarning):
@@ -117,43 +116,70 @@ def versions() -> dict[str, str]:
     return {"sklstm": __version__, "scikit-learn": sklearn.__version__, "torch": torch}
 
 
-def sealed(state: dict[str, Any]) -> dict[str, Any]:
-    """The state with its seal."""
-    seal = {"format": FORMAT, "versions": dict(versions())}
-    return {**state, SEAL: {**seal, "sha256": sha256([seal, state])}}
+def with_checksum(
+    state: dict[str, Any], estimator: type, *, base: type, fitted: Collection[str]
+) -> dict[str, Any]:
+    """Add the checksum to a state, and leave out what could not be loaded again."""
+    state = without_unknown_attributes(state, estimator, base=base, fitted=fitted)
+    header = {"format": FORMAT, "versions": dict(versions())}
+    return {**state, CHECKSUM: {**header, "sha256": sha256([header, state])}}
 
 
-def check_seal(
+def verify_checksum(
     state: Any,
     estimator: type,
     *,
+    base: type,
+    fitted: Collection[str],
     packages: Iterable[str] = ("sklstm", "scikit-learn", "torch"),
 ) -> dict[str, Any]:
-    """The state without its seal, if it is whole; warns where other versions saved it."""
-    estimator_name = estimator.__name__
-    seal = state.get(SEAL) if isinstance(state, dict) else None
-    if not isinstance(seal, dict) or seal.keys() != {"format", "versions", "sha256"}:
-        raise damaged(estimator_name, "it has no seal that could be checked")
-    content = {name: value for name, value in state.items() if name != SEAL}
-    told = {"format": seal["format"], "versions": seal["versions"]}
-    if seal["sha256"] != sha256([told, content]):
-        raise damaged(estimator_name, "its SHA-256 is not the one that it was saved with")
-    if told["format"] != FORMAT:
+    """Return the state without its checksum, or raise; warn where other versions wrote it.
+
+    `base` and `fitted` are those of `unknown_attributes`.
+    """
+    name = estimator.__name__
+    header, content = _verified(state, name)
+    if header["format"] != FORMAT:
         raise ValueError(
-            f"This {estimator_name} was saved in format {told['format']!r} by sklstm "
-            f"{told['versions'].get('sklstm')}; sklstm {__version__} reads format "
+            f"This {name} was saved in format {header['format']!r} by sklstm "
+            f"{header['versions'].get('sklstm')}; sklstm {__version__} reads format "
             f"{FORMAT}. Load it by the version that saved it, or a later one."
         )
-    saved_by = {name: told["versions"].get(name) for name in packages}
-    loaded_by = {name: versions()[name] for name in packages}
+    unknown = unknown_attributes(content, estimator, base=base, fitted=fitted)
+    if unknown:
+        raise damage_error(name, f"it would add {', '.join(map(repr, unknown))}")
+    saved_by = {package: header["versions"].get(package) for package in packages}
+    loaded_by = {package: versions()[package] for package in packages}
     if saved_by != loaded_by:
         warnings.warn(
             SavedVersionWarning(
-                estimator_name=estimator_name, saved_by=saved_by, loaded_by=loaded_by
+                estimator_name=name, saved_by=saved_by, loaded_by=loaded_by
             ),
             stacklevel=3,  # what calls __setstate__
         )
     return parameter_defaults(estimator) | content
+
+
+def _verified(state: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a state into its header and its content, if they are what was saved."""
+    checksum = state.get(CHECKSUM) if isinstance(state, dict) else None
+    if not isinstance(checksum, dict) or checksum.keys() != {
+        "format",
+        "versions",
+        "sha256",
+    }:
+        raise damage_error(name, "it has no checksum")
+    content = {key: value for key, value in state.items() if key != CHECKSUM}
+    header = {"format": checksum["format"], "versions": checksum["versions"]}
+    try:
+        is_whole = bool(checksum["sha256"] == sha256([header, content]))
+    except (RecursionError, ValueError) as error:
+        raise damage_error(name, f"{type(error).__name__} {error}") from error
+    if not is_whole:
+        raise damage_error(name, "its SHA-256 is not the one that it was saved with")
+    if not isinstance(header["versions"], dict):
+        raise damage_error(name, "it does not say which versions saved it")
+    return header, content
 
 
 def parameter_defaults(estimator: type) -> dict[str, Any]:
@@ -162,51 +188,13 @@ def parameter_defaults(estimator: type) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def damaged(estimator_name: str, found: str) -> ValueError:
-    """The error of a state that is not what was saved."""
-    return ValueError(
-        f"The saved {estimator_name} is damaged, or was written by something else: "
-        f"{found}. Load another copy, or save the model again."
+class DamageError(ValueError):
+    """Error of a saved state that is not what was saved; a ValueError to users."""
+
+
+def damage_error(name: str, found: str) -> DamageError:
+    """Build the error of a saved state that is not what was saved."""
+    return DamageError(
+        f"The saved {name} is damaged, or was written by something else: {found}. Load "
+        "another copy, or save the model again."
     )
-
-
-def sha256(value: Any) -> str:
-    """Digest of a nest of arrays and plain values, the same in every format and process.
-
-    Numbers and strings count by their value, whether they are Python's or NumPy's, arrays
-    by type, shape and content, tuples as lists, and all else by its class only.
-    """
-    digest = hashlib.sha256()
-    _feed(digest, value)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, value: Any) -> None:
-    if isinstance(value, (np.ndarray, np.generic)) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, np.ndarray):
-        _feed_array(digest, np.asarray(value))
-    elif isinstance(value, dict):
-        digest.update(b"dict %d;" % len(value))
-        for key in sorted(value, key=lambda key: (type(key).__name__, str(key))):
-            _feed(digest, key)
-            _feed(digest, value[key])
-    elif isinstance(value, (list, tuple)):
-        digest.update(b"list %d;" % len(value))
-        for item in value:
-            _feed(digest, item)
-    elif value is None or isinstance(value, (bool, int, float, str, bytes)):
-        text = ascii(value)
-        digest.update(f"{type(value).__name__} {len(text)} {text};".encode())
-    else:
-        digest.update(f"{type(value).__module__}.{type(value).__qualname__};".encode())
-
-
-def _feed_array(digest: Any, array: NDArray) -> None:
-    if array.dtype == object:
-        digest.update(f"objects {array.shape};".encode())
-        _feed(digest, array.ravel().tolist())
-        return
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    digest.update(f"array {array.dtype.str} {array.shape};".encode())
-    digest.update(array.view(np.uint8) if array.size else b"")

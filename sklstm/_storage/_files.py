@@ -1,62 +1,234 @@
-"""The file of a fit that may be killed: arrays and plain values, whole or not there.
+"""The checkpoint file. It is written atomically: a reader finds a complete file or none.
 
-    line 1   sklstm checkpoint 1, the format
+    line 1   sklstm checkpoint 2, the format
     line 2   SHA-256 of all that follows, in hexadecimal
-    line 3   the content as JSON, where {"dict": [[key, value], ...]} is a dict and
-             {"array": [dtype, shape, start]} an array
-    rest     the bytes of the arrays, one behind the other, in C order
+    rest     the content, as in `_format`: a line of JSON, and the bytes of the arrays
 
-Nothing in it can run. What a fit writes into it is in `_resume`.
+Nothing in it can run. Two files of its own stand beside it for a while, both hidden and
+named after it: the one that is being written, and the lock. What a fit writes into it is
+in `_resume`.
 """
 
+import errno
 import hashlib
-import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from math import prod
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from filelock import FileLock, Timeout
 
-try:
-    import fcntl
-except ImportError:  # Windows, where two fits are not kept apart
-    fcntl = None  # type: ignore[assignment]
+from sklstm._storage._format import from_bytes, to_bytes
 
 FIRST_LINE = b"sklstm checkpoint "
-FORMAT = b"1"
+FORMAT = b"2"
+# Ends of the names of the files beside it.
+PART, LOCK = ".sklstm-part", ".sklstm-lock"
+LONGEST_NAME = 255  # bytes, in most file systems
+N_HEX = 64  # digits of a SHA-256
 
 
-def write_checkpoint(path: Path, content: Any) -> None:
-    """Replace the file as one step: who reads it finds the earlier one or this one."""
-    arrays: list[NDArray] = []
-    document = json.dumps(_encoded(content, arrays)).encode() + b"\n"
-    digest = hashlib.sha256(document)
-    for array in arrays:
-        digest.update(_bytes_of(array))
-    path = Path(os.path.realpath(path))  # a link stays one
-    beside = path.with_name(path.name + ".part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(FIRST_LINE + FORMAT + b"\n" + digest.hexdigest().encode() + b"\n")
-            file.write(document)
-            for array in arrays:
-                file.write(_bytes_of(array))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_folder(path.parent)
-    except BaseException:
+@dataclass(frozen=True)
+class CheckpointFile:
+    """The file of one fit: `name` as the user gave it, `path` without links."""
+
+    name: str
+    path: Path
+
+    @classmethod
+    def of(cls, checkpoint: str | os.PathLike[str]) -> Self:
+        """Resolve the path once, so that a fit that changes its folder keeps its file."""
+        name = os.fsdecode(checkpoint)
+        try:
+            is_a_name = bool(name) and b"\0" not in os.fsencode(name)
+        except UnicodeEncodeError:
+            is_a_name = False
+        if not is_a_name or name.endswith((PART, LOCK)):
+            raise ValueError(
+                f"checkpoint={name!r} is not the path of a file that a fit can have. Pass "
+                "another one, or None."
+            )
+        return cls(name, Path(os.path.realpath(name)))
+
+    def read(self) -> Any:
+        """Return what was written, or None where there is no file."""
+        try:
+            # Before it is opened, since opening a device may do something to it.
+            self._check_regular(os.stat(self.path))
+            with _opened(self.path) as file:
+                self._check_regular(os.fstat(file.fileno()))
+                return self._content(file)
+        except FileNotFoundError:
+            return None
+
+    def write(self, content: Any) -> None:
+        """Replace the file in one step: a reader finds the earlier one or this one."""
+        document, arrays = to_bytes(content)
+        digest = hashlib.sha256(document + b"\n")
+        for array in arrays:
+            digest.update(array)
+        part = self._beside(PART)
+        before = os.stat(self.path) if self.path.exists() else None
+        descriptor = self._exclusive_descriptor(part, before)
+        try:
+            with open(descriptor, "wb") as file:
+                if before is not None and os.name == "posix":
+                    _keep_owner_and_mode(file.fileno(), before)
+                file.write(FIRST_LINE + FORMAT + b"\n" + digest.hexdigest().encode())
+                file.write(b"\n" + document + b"\n")
+                for array in arrays:
+                    file.write(array)
+                file.flush()
+                os.fsync(file.fileno())
+            self._check_not_foreign()
+            os.replace(part, self.path)
+            _sync_folder(self.path.parent)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other fits from writing the file meanwhile, in this process or another.
+
+        The lock ends with the process that holds it, however that ends. Its children do
+        not inherit it: filelock closes it in them.
+        """
+        path = self._beside(LOCK)
+        os.stat(path.parent)  # filelock would make a folder that is not there
+        if os.path.lexists(path) and not _is_empty_file(path):
+            raise self._taken(path)
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(
+                f"checkpoint={self.name!r} is in use by another fit. Each fit needs a file "
+                "of its own; under a search or cross-validation leave checkpoint=None."
+            ) from None
+        holder = os.getpid()
+        try:
+            yield
+        finally:
+            if os.getpid() == holder:
+                _remove_and_release(path, lock)
+
+    def _content(self, file: BufferedReader) -> Any:
+        """Read line by line: no more of a file than what shows that it is not ours."""
+        first = file.readline(len(FIRST_LINE) + 16)
+        if not first.startswith(FIRST_LINE):
+            raise self._foreign("a file that no fit of sklstm wrote")
+        if first != FIRST_LINE + FORMAT + b"\n":
+            found = first[len(FIRST_LINE) :].strip().decode(errors="replace")
+            raise ValueError(
+                f"checkpoint={self.name!r} is in format {found!r} of another version of "
+                f"sklstm; this one reads {FORMAT.decode()!r}. Continue with that version, "
+                "or remove the file to start from scratch."
+            )
+        digest, start = file.readline(N_HEX + 1), file.tell()
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != found.encode() + b"\n":
+            raise self.damage_error("its SHA-256 is not the one that it was written with")
+        file.seek(start)
+        try:
+            return from_bytes(file.readline(), memoryview(file.read()))
+        except (ValueError, MemoryError) as error:
+            raise self.damage_error(str(error) or type(error).__name__) from error
+
+    def damage_error(self, found: str) -> ValueError:
+        """Build the error of a file that is not what a fit wrote."""
+        return ValueError(
+            f"checkpoint={self.name!r} is damaged: {found}. Take another copy, or remove "
+            "it to start from scratch."
+        )
+
+    def _foreign(self, found: str) -> ValueError:
+        return ValueError(
+            f"checkpoint={self.name!r} is {found}, and is left as it is. Choose another "
+            "path."
+        )
+
+    def _taken(self, path: Path) -> ValueError:
+        return ValueError(
+            f"checkpoint={self.name!r} needs the name {path.name!r} beside it, where "
+            "something stands that is not sklstm's. Remove that, or choose another path."
+        )
+
+    def _check_regular(self, status: os.stat_result) -> None:
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            raise self._foreign("no regular file")
+
+    def _check_not_foreign(self) -> None:
+        """Refuse to replace what someone else put there since the fit began."""
+        if os.path.lexists(self.path) and not _begins(self.path, FIRST_LINE):
+            raise self._foreign("a file that someone else put there during the fit")
+
+    def _beside(self, end: str) -> Path:
+        name = os.fsencode(self.path.name)
+        if len(name) + len(end) + 1 > LONGEST_NAME:
+            name = hashlib.sha256(name).hexdigest().encode()
+        return self.path.with_name(f".{os.fsdecode(name)}{end}")
+
+    def _exclusive_descriptor(self, part: Path, before: os.stat_result | None) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        # Never readable by more than the earlier file, not even for a moment; the umask
+        # takes its part of it.
+        mode = 0o666 if before is None else stat.S_IMODE(before.st_mode) & 0o777
+        try:
+            return os.open(part, flags, mode)
+        except FileExistsError:
+            # The rest of a write that was killed, or not ours. No other fit writes now.
+            if not (_is_empty_file(part) or _begins(part, FIRST_LINE)):
+                raise self._taken(part) from None
+            part.unlink()
+            return os.open(part, flags, mode)
+
+
+def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
+    now = os.fstat(descriptor)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):  # only root gives files away
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    if now.st_mode != before.st_mode:
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _opened(path: Path, flag: int = 0) -> BufferedReader:
+    """Open a file to read, without waiting for someone to write into it."""
+    flag |= getattr(os, "O_NONBLOCK", 0)
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | flag))
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def _is_empty_file(path: Path) -> bool:
+    return _is_regular(path) and os.lstat(path).st_size == 0
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    """Whether a path is a regular file, no link to one, that begins like this."""
+    if not _is_regular(path):
+        return False
+    with _opened(path, getattr(os, "O_NOFOLLOW", 0)) as file:
+        return file.read(len(start)) == start
+
+
+def _remove_and_release(path: Path, lock: FileLock) -> None:
+    """Remove the lock's file while it is held: who waits for it then makes another."""
+    if os.name == "posix":  # elsewhere an open file stays
         with suppress(OSError):
-            beside.unlink()
-        raise
-
-
-def _bytes_of(array: NDArray) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
+            if _is_empty_file(path):
+                path.unlink()
+    lock.release()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -67,102 +239,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def read_checkpoint(path: Path) -> Any:
-    """What was written, or None where there is no file."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    first, _, rest = content.partition(b"\n")
-    if not first.startswith(FIRST_LINE):
-        raise ValueError(
-            f"checkpoint={str(path)!r} is a file that no fit of sklstm wrote, and is left "
-            "as it is. Choose another path."
-        )
-    if first != FIRST_LINE + FORMAT:
-        found = first[len(FIRST_LINE) :].decode(errors="replace")
-        raise ValueError(
-            f"checkpoint={str(path)!r} is in format {found!r} of another version of "
-            f"sklstm; this one reads {FORMAT.decode()!r}. Go on by that version, or remove "
-            "the file to start anew."
-        )
-    digest, _, body = rest.partition(b"\n")
-    if digest != hashlib.sha256(body).hexdigest().encode():
-        raise ValueError(
-            f"checkpoint={str(path)!r} is damaged: its SHA-256 is not the one that it was "
-            "written with. Take another copy, or remove it to start anew."
-        )
-    document, _, data = body.partition(b"\n")
-    return _decoded(json.loads(document), data)
-
-
-def _encoded(value: Any, arrays: list[NDArray]) -> Any:
-    """JSON of a nest, whose arrays are appended to `arrays`."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, np.ndarray):
-        start = sum(array.nbytes for array in arrays)
-        little = value.dtype.newbyteorder("<")
-        arrays.append(np.ascontiguousarray(value, dtype=little))
-        return {"array": [little.str, list(value.shape), start]}
-    if isinstance(value, dict):
-        items = value.items()
-        return {"dict": [[key, _encoded(item, arrays)] for key, item in items]}
-    if isinstance(value, (list, tuple)):
-        return [_encoded(item, arrays) for item in value]
-    return value  # json.dumps refuses what is not plain
-
-
-def _decoded(value: Any, data: bytes) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item, data) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "dict" in value:
-        return {key: _decoded(item, data) for key, item in value["dict"]}
-    dtype, shape, start = value["array"]
-    array = np.frombuffer(data, dtype, count=prod(shape), offset=start)
-    return array.reshape(shape).copy()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other fits from writing the file meanwhile, in this process or another.
-
-    The lock goes with the process that holds it, however that ends.
-    """
-    if fcntl is None:
-        yield
-        return
-    lock = Path(f"{os.path.realpath(path)}.lock")
-    descriptor = _locked_descriptor(lock, path)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            lock.unlink()
-        os.close(descriptor)
-
-
-def _locked_descriptor(lock: Path, path: Path) -> int:
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who held it before may have removed the file that is locked now.
-            if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise ValueError(
-                f"checkpoint={str(path)!r} is in use by another fit. Each fit needs a file "
-                "of its own; under a search or cross-validation leave checkpoint=None."
-            ) from None
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)

@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm._storage._checksum import damaged
+from sklstm._storage._checksum import damage_error
+
+# A history of n epochs and m entries becomes n dicts of m numbers, up to 100 bytes each.
+# Both bounds keep that in proportion to the bytes that a file really holds.
+MOST_ENTRIES = 256
+ENTRIES_PER_BYTE = 8
 
 
 def to_plain(value: Any) -> Any:
@@ -19,33 +24,114 @@ def to_columns(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     A column is an array of the smallest type that holds it exactly, of length 1 where all
     its values are the same, and a list where they are not numbers. The first one is of full
-    length in any case, so that no table tells more epochs than it holds.
+    length in any case, so that no table claims more epochs than it holds.
     """
-    tables = []
-    for names, group in groupby(epochs, key=tuple):
-        rows = list(group)
-        columns = {name: _column([row[name] for row in rows]) for name in names}
-        for name in names[1:]:
-            column = columns[name]
-            if isinstance(column, np.ndarray) and (column == column[0]).all():
-                columns[name] = column[:1]
-        tables.append({"n_epochs": len(rows), "columns": columns})
-    return tables
+    return [_table(names, list(rows)) for names, rows in groupby(epochs, key=tuple)]
 
 
-def from_columns(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(names) > MOST_ENTRIES:
+        raise ValueError(
+            f"history_ has {len(names)} entries an epoch, and at most {MOST_ENTRIES} can "
+            "be saved. Let the callbacks in skorch_params record fewer."
+        )
+    columns = {name: _column([row[name] for row in rows]) for name in names}
+    shortened = {
+        name: column[:1] if name != names[0] and _is_constant(column) else column
+        for name, column in columns.items()
+    }
+    is_proportional = _n_entries(len(rows), shortened) <= _most_entries(shortened)
+    return {"n_epochs": len(rows), "columns": shortened if is_proportional else columns}
+
+
+def from_columns(tables: Any) -> list[dict[str, Any]]:
     """The reverse of `to_columns`."""
-    epochs = []
+    if not isinstance(tables, list):
+        raise damage_error("history", "it is no list of tables")
     for table in tables:
-        n_epochs, columns = table["n_epochs"], {}
-        if n_epochs != len(next(iter(table["columns"].values()))):
-            raise damaged("history", f"a column is not of {n_epochs} epochs")
-        for name, column in table["columns"].items():
-            if isinstance(column, np.ndarray):
-                column = np.broadcast_to(column, n_epochs).tolist()
-            columns[name] = column
-        epochs += [{name: columns[name][i] for name in columns} for i in range(n_epochs)]
-    return epochs
+        fault = _fault_of_table(table)
+        if fault is not None:
+            raise damage_error("history", fault)
+    return [epoch for table in tables for epoch in _epochs(**table)]
+
+
+def training_epochs(tables: Any) -> list[dict[str, Any]]:
+    """The same of a training: epochs that count from 1, and have their losses.
+
+    The count is checked before anything is made of its length: a column of zeros takes next
+    to nothing in an archive, and one that counts does not.
+    """
+    n_before = 0
+    for table in tables if isinstance(tables, list) else []:
+        fault = _fault_of_table(table) or _fault_of_training(table, n_before)
+        if fault is not None:
+            raise damage_error("history", fault)
+        n_before += table["n_epochs"]
+    return from_columns(tables)
+
+
+def _fault_of_training(table: dict[str, Any], n_before: int) -> str | None:
+    columns = table["columns"]
+    numbers = np.arange(n_before + 1, n_before + 1 + table["n_epochs"])
+    if not np.array_equal(columns.get("epoch", []), numbers):
+        return f"its epochs are not numbered from {n_before + 1}"
+    needed = {"train_loss"} | {"valid_loss"} & {
+        name.removesuffix("_best") for name in columns
+    }
+    for name in needed | ({"learning_rate", "dur"} & columns.keys()):
+        if not isinstance(columns.get(name), np.ndarray):
+            return f"{name} is no column of numbers"
+    return None
+
+
+def _fault_of_table(table: Any) -> str | None:
+    if not isinstance(table, dict) or table.keys() != {"n_epochs", "columns"}:
+        return "a table is not of epochs and columns"
+    n_epochs, columns = table["n_epochs"], table["columns"]
+    if type(n_epochs) is not int or not isinstance(columns, dict) or not columns:
+        return "a table is without columns"
+    if len(columns) > MOST_ENTRIES:
+        return f"a table has {len(columns)} columns"
+    for i, (name, column) in enumerate(columns.items()):
+        if not isinstance(name, str) or not _is_column(column):
+            return f"the column {str(name)[:40]!r} is no list of values"
+        is_shortened = i > 0 and isinstance(column, np.ndarray) and len(column) == 1
+        if len(column) != n_epochs and not is_shortened:
+            return f"a column is not of {n_epochs} epochs"
+    if _n_entries(n_epochs, columns) > _most_entries(columns):
+        return f"its {n_epochs} epochs are more than it holds"
+    return None
+
+
+def _is_column(column: Any) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.ndim == 1 and column.dtype.kind in "bif" and len(column) > 0
+    return isinstance(column, list)
+
+
+def _n_entries(n_epochs: int, columns: dict[str, Any]) -> int:
+    return n_epochs * len(columns)
+
+
+def _most_entries(columns: dict[str, Any]) -> int:
+    """Entries that columns may expand to: a few for each of their bytes, counted once."""
+    distinct = {id(column): column for column in columns.values()}.values()
+    sizes = (c.nbytes if isinstance(c, np.ndarray) else 8 * len(c) for c in distinct)
+    return ENTRIES_PER_BYTE * sum(sizes)
+
+
+def _epochs(n_epochs: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    full = {
+        name: np.broadcast_to(column, n_epochs).tolist()
+        if isinstance(column, np.ndarray)
+        else column
+        for name, column in columns.items()
+    }
+    return [{name: values[i] for name, values in full.items()} for i in range(n_epochs)]
+
+
+def _is_constant(column: NDArray | list[Any]) -> bool:
+    return isinstance(column, np.ndarray) and bool((column == column[0]).all())
 
 
 def _column(values: list[Any]) -> NDArray | list[Any]:

@@ -1,35 +1,42 @@
-"""Which fit a checkpoint is of: its parameters, and digests of its data."""
+"""Which fit a checkpoint belongs to: its parameters, and digests of its data.
+
+Arrays are compared by value: the digest is of their float64 numbers, whatever type, order
+or layout they came in. -0.0 is 0.0, and every NaN is the same, a step that is not known.
+"""
 
 import hashlib
 import inspect
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skorch.callbacks import (
-    Callback,
-)
+from skorch.callbacks import Callback
 
+from sklstm._storage._digest import sha256
+from sklstm._storage._files import CheckpointFile
 from sklstm._training._data import WindowSet
 from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_parts, underlying_series
 
+# Parameters that do not affect the weights, or are compared separately.
+NOT_COMPARED = {"checkpoint", "device", "epochs", "random_state", "verbose", "warm_start"}
+
 
 def windows_sha256(windows: NDArray) -> str:
-    """Digest of windows (n_samples, seq_length, n_features), however they lie in memory.
+    """Digest of windows (n_samples, seq_length, n_features) by value.
 
     Consecutive windows of one series count by their steps, so that it is read once and
     never copied whole.
     """
-    digest = hashlib.sha256(f"{windows.dtype.str} {windows.shape}".encode())
+    digest = hashlib.sha256(f"{windows.shape}".encode())
     parts = list(iter_parts(len(windows), N_WINDOWS_AT_ONCE))
     if underlying_series(windows) is not None or all(
         _overlap(windows[part.start : part.stop + 1]) for part in parts
     ):
-        digest.update(windows[0].tobytes())
+        digest.update(_value_bytes(windows[0]))
         windows = windows[:, -1]
     for part in parts:
-        digest.update(windows[part].tobytes())
+        digest.update(_value_bytes(windows[part]))
     return digest.hexdigest()
 
 
@@ -40,29 +47,33 @@ def _overlap(windows: NDArray) -> bool:
 
 
 def array_sha256(array: NDArray | None) -> str | None:
-    """Digest of an array of no great size."""
+    """Digest of an array of no great size by value; None for None."""
     if array is None:
         return None
-    head = f"{array.dtype.str} {array.shape}".encode()
-    return hashlib.sha256(head + array.tobytes()).hexdigest()
+    return hashlib.sha256(f"{array.shape}".encode() + _value_bytes(array)).hexdigest()
 
 
-# What decides no bit of the weights, or is compared in a form of its own.
-NOT_COMPARED = {"checkpoint", "device", "epochs", "random_state", "verbose", "warm_start"}
+def _value_bytes(array: NDArray) -> bytes:
+    """The same bytes for the same numbers: little-endian float64 in C order."""
+    values = array.astype("<f8") + 0.0  # -0.0 + 0.0 is 0.0
+    values[np.isnan(values)] = np.nan
+    return values.tobytes()
 
 
 def identity(
     regressor: Any, training: WindowSet, validation: WindowSet | None, seed: int
 ) -> dict[str, Any]:
     """What decides the bits of a fit: parameters one by one, and digests of the data."""
-    params = regressor.get_params(deep=False)
-    told = {
-        name: described(value) for name, value in params.items() if name not in NOT_COMPARED
+    given = regressor.get_params(deep=False)
+    parameters = {
+        name: _description(value)
+        for name, value in given.items()
+        if name not in NOT_COMPARED
     }
-    for name, value in (told.pop("skorch_params", None) or {}).items():
-        told[f"skorch_params[{name!r}]"] = value
-    told["device"] = regressor.device_
-    told["random_state"] = _described_seed(params["random_state"], seed)
+    for name, value in (parameters.pop("skorch_params", None) or {}).items():
+        parameters[f"skorch_params[{name!r}]"] = value
+    parameters["device"] = regressor.device_
+    parameters["random_state"] = _seed_description(given["random_state"], seed)
     data = {
         "X": windows_sha256(training.windows),
         "y": array_sha256(training.targets),
@@ -71,52 +82,68 @@ def identity(
     if validation is not None and validation.windows is not training.windows:
         data["X_val"] = windows_sha256(validation.windows)
         data["y_val"] = array_sha256(validation.targets)
-    return {"parameters": told, "data": data}
+    return {"parameters": parameters, "data": data}
 
 
-def _described_seed(random_state: Any, seed: int) -> Any:
+def _seed_description(random_state: Any, seed: int) -> Any:
     if random_state is None or isinstance(random_state, (int, np.integer)):
-        return described(random_state)
+        return _description(random_state)
     return f"a RandomState that draws {seed}"
 
 
-def described(value: Any) -> Any:
-    """A parameter as plain values: classes and functions by name, objects by parameters."""
-    if isinstance(value, np.generic):
-        return value.item()
+def _description(value: Any) -> Any:
+    """A parameter as plain values: classes and functions by name, objects by content."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [described(item) for item in value]
+        return [_description(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): described(item) for key, item in value.items()}
+        return {str(key): _description(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}, SHA-256 {sha256(value)[:16]}"
     if inspect.isclass(value) or inspect.isroutine(value):
         return f"{value.__module__}.{value.__qualname__}"
-    name = described(type(value))
+    name = _description(type(value))
     if isinstance(value, Callback):
-        kept = {k: v for k, v in vars(value).items() if not k.endswith("_")}
-        return [name, described(kept)]
-    return name
+        return [name, _description(_callback_parameters(value))]
+    return f"{name}, SHA-256 {sha256(value)[:16]}"
 
 
-def check_same_fit(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """That a file is of this very fit, or an error that names each difference."""
-    params, given = before["parameters"], now["parameters"]
+def _callback_parameters(callback: Callback) -> dict[str, Any]:
+    """What a callback was made with: not what it learnt, nor what it saves by itself."""
+    state: Any = ()
+    with suppress(AttributeError):  # of what is not there, or not before training
+        state = callback.state_dict()
+    return {
+        name: value
+        for name, value in vars(callback).items()
+        if not name.endswith("_") and name not in state
+    }
+
+
+def check_same_fit(file: CheckpointFile, before: Any, now: dict[str, Any]) -> None:
+    """Raise an error that names each difference between the file's fit and this one."""
+    parts = [before.get(part) for part in ("parameters", "data")]
+    if not all(isinstance(part, dict) for part in parts):
+        raise file.damage_error("it does not say which fit it is of")
+    parameters, data = parts
+    given = now["parameters"]
     differences = [
-        f"{name}={params.get(name)!r} there and {given.get(name)!r} here"
-        for name in {**params, **given}
-        if params.get(name) != given.get(name)
+        f"{name}={parameters.get(name)!r} there and {given.get(name)!r} here"
+        for name in {**parameters, **given}
+        if parameters.get(name) != given.get(name)
     ]
-    names = {**before["data"], **now["data"]}
     differences += [
         f"another {name}"
-        for name in names
-        if before["data"].get(name) != now["data"].get(name)
+        for name in {**data, **now["data"]}
+        if data.get(name) != now["data"].get(name)
     ]
     if differences:
         raise ValueError(
-            f"checkpoint={str(path)!r} is of another fit: {'; '.join(differences)}. Fit as "
-            "there to go on, or remove the file or choose another path to start anew. Each "
-            "fit needs a file of its own; under a search or cross-validation leave "
-            "checkpoint=None."
+            f"checkpoint={file.name!r} is of another fit: {'; '.join(differences)}. Fit as "
+            "there to continue, or remove the file or choose another path to start from "
+            "scratch. Each fit needs a file of its own; under a search or cross-validation "
+            "leave checkpoint=None."
         )

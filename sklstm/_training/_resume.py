@@ -1,59 +1,77 @@
-"""Fits that go on after they were killed: what is written after each epoch, and read.
+"""Fits that continue after they were killed: what is written after each epoch, and read.
 
 A resumed fit ends in the same bits as one that was never interrupted, so all that training
-draws on is restored: weights, optimizer, generators, history, and what callbacks keep.
+draws on is restored: weights, optimizer, generators, history, and the callbacks' state.
 """
 
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
-import numpy as np
-from skorch.callbacks import (
-    BatchScoring,
-    Callback,
-    EarlyStopping,
-    EpochScoring,
-    EpochTimer,
-    GradientNormClipping,
-    LRScheduler,
-    PassthroughScoring,
-    PrintLog,
-)
+from skorch.callbacks import Callback
 
-from sklstm._network._tensors import to_arrays, to_tensors
 from sklstm._storage._checksum import SavedVersionWarning, versions
-from sklstm._storage._files import locked, read_checkpoint, write_checkpoint
-from sklstm._training._callbacks import EpochTasks, FiniteWeights, KeepBestWeights
+from sklstm._storage._files import CheckpointFile
+from sklstm._training._callback_state import (
+    best_weights,
+    callback_state,
+    check_can_be_restored,
+    fault_of_callback_state,
+    load_callback_state,
+    stateful,
+)
 from sklstm._training._data import WindowSet
 from sklstm._training._identity import check_same_fit, identity
 from sklstm._training._net import WindowNet
-from sklstm._training._state import load_net_state, net_state
+from sklstm._training._state import (
+    MALFORMED,
+    check_net_state,
+    fault_of_weights,
+    load_net_state,
+    net_state,
+)
 
-# What the callbacks of skorch and ours keep from one epoch to the next.
-KEPT_BY: dict[type[Callback], tuple[str, ...]] = {
-    BatchScoring: ("best_score_",),
-    EarlyStopping: ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_"),
-    EpochScoring: ("best_score_",),
-    EpochTasks: (),
-    EpochTimer: (),
-    FiniteWeights: (),
-    GradientNormClipping: (),
-    KeepBestWeights: ("best_loss_", "best_epoch_", "n_unimproved_", "best_weights_"),
-    LRScheduler: ("batch_idx_", "lr_scheduler_"),
-    PassthroughScoring: ("best_score_",),
-    PrintLog: (),
-}
+
+@dataclass(frozen=True)
+class SavedFit:
+    """A fit as it is between two epochs: the content of a checkpoint."""
+
+    versions: dict[str, str]
+    identity: dict[str, Any]
+    seed: int
+    n_epochs: int
+    stopped: bool
+    net: dict[str, Any]
+    callbacks: list[Any]
+
+    @classmethod
+    def of(cls, content: Any, file: CheckpointFile) -> Self:
+        """Check the types of what was read from a file."""
+        types = {field.name: field.type for field in fields(cls)}
+        if not isinstance(content, dict) or content.keys() != types.keys():
+            raise file.damage_error(f"it should hold {', '.join(types)}")
+        saved = cls(**content)
+        for name, of_type in types.items():
+            of_type = getattr(of_type, "__origin__", of_type)
+            if type(content[name]) is not of_type:
+                raise file.damage_error(f"{name} is {type(content[name]).__name__}")
+        if not 0 <= saved.seed < 2**63 or saved.n_epochs < 0:
+            raise file.damage_error("its seed or its count of epochs is out of range")
+        return saved
+
+    def is_finished(self, epochs: int) -> bool:
+        """Whether no epoch is left to train."""
+        return self.stopped or self.n_epochs == epochs
 
 
 @contextmanager
 def resumed_fit(
     regressor: Any, training: WindowSet, validation: WindowSet | None, *, seed: int
 ) -> Iterator["EpochSaver"]:
-    """What saves each epoch of a fit and goes on from those saved, if it should."""
+    """Give what saves each epoch of a fit, and continues from those that were saved."""
     if regressor.checkpoint is None:
         yield EpochSaver(None, {}, seed)
         return
@@ -62,71 +80,65 @@ def resumed_fit(
             "checkpoint does not support warm_start=True, whose fits begin where the "
             "regressor stands. Save the regressor between them, or set warm_start=False."
         )
-    path = _path(os.fsdecode(regressor.checkpoint))
-    told = identity(regressor, training, validation, seed)
+    file = CheckpointFile.of(regressor.checkpoint)
+    current = identity(regressor, training, validation, seed)
     epochs = int(regressor.epochs)
     with ExitStack() as stack:
-        if not is_finished(_checked(path, told, epochs), epochs):
+        saved = _saved_fit(file, current, epochs)
+        if saved is None or not saved.is_finished(epochs):
             try:
-                stack.enter_context(locked(path))
+                stack.enter_context(file.locked())
             except OSError as error:
-                raise unwritable(path, error) from error
-        # Read again, since another fit may have written before the file was locked.
-        yield EpochSaver(path, told, seed, saved=_checked(path, told, epochs))
+                raise write_error(file, error) from error
+            # Read again, since another fit may have written before the file was locked.
+            saved = _saved_fit(file, current, epochs)
+        yield EpochSaver(file, current, seed, saved=saved)
 
 
-def _path(checkpoint: str) -> Path:
+def _saved_fit(
+    file: CheckpointFile, current: dict[str, Any], epochs: int
+) -> SavedFit | None:
+    """The fit in the file, if this one can continue from it; None if there is no file."""
     try:
-        is_a_name = bool(checkpoint) and b"\0" not in os.fsencode(checkpoint)
-    except UnicodeEncodeError:
-        is_a_name = False
-    if not is_a_name:
-        raise ValueError(
-            f"checkpoint={checkpoint!r} is not the path of a file. Give one, or None."
-        )
-    return Path(checkpoint)
-
-
-def _checked(path: Path, told: dict[str, Any], epochs: int) -> Any:
-    """What the file holds, if this fit can go on from it."""
-    try:
-        saved = read_checkpoint(path)
+        content = file.read()
     except OSError as error:
         raise OSError(
             error.errno,
-            f"checkpoint={str(path)!r} can not be read ({error.strerror}). Give the path "
+            f"checkpoint={file.name!r} cannot be read ({error.strerror}). Give the path "
             "of a file, in a folder that is there",
         ) from error
-    if saved is None:
+    if content is None:
         return None
-    check_same_fit(path, saved["identity"], told)
-    if saved["n_epochs"] > epochs:
+    saved = SavedFit.of(content, file)
+    check_same_fit(file, saved.identity, current)
+    if saved.n_epochs > epochs:
         raise ValueError(
-            f"checkpoint={str(path)!r} is {saved['n_epochs']} epochs into its fit, more "
-            f"than epochs={epochs}. Raise epochs, or remove the file to start anew."
+            f"checkpoint={file.name!r} is {saved.n_epochs} epochs into its fit, more "
+            f"than epochs={epochs}. Raise epochs, or remove the file to start from scratch."
         )
     return saved
 
 
-def is_finished(saved: Any, epochs: int) -> bool:
-    """Whether no epoch is left to train."""
-    return saved is not None and (saved["stopped"] or saved["n_epochs"] == epochs)
-
-
 class EpochSaver(Callback):
-    """Go on from the epochs that were saved, and save each that follows."""
+    """Continue from the epochs that were saved, and save each that follows."""
 
     def __init__(
-        self, path: Path | None, identity: dict[str, Any], seed: int, *, saved: Any = None
+        self,
+        file: CheckpointFile | None,
+        identity: dict[str, Any],
+        seed: int,
+        *,
+        saved: SavedFit | None = None,
     ) -> None:
-        self.path = path
+        self.file = file
         self.identity = identity
-        self.seed = seed if saved is None else saved["seed"]
+        self.seed = seed if saved is None else saved.seed
         self.saved = saved
+        self.process = os.getpid()
 
     def join(self, net: WindowNet) -> None:
         """Stand behind all other callbacks of a net, until the end of its training."""
-        if self.path is None:
+        if self.file is None:
             return
         for _, callback in net.callbacks_:
             check_can_be_restored(callback)
@@ -148,104 +160,77 @@ class EpochSaver(Callback):
 
     def save(self, net: WindowNet) -> None:
         """Write all that training draws on, as it is between two epochs."""
-        content = {
-            "versions": versions(),
-            "identity": self.identity,
-            "seed": self.seed,
-            "n_epochs": len(net.history),
-            "stopped": bool(net.stop_training),
-            "net": net_state(net, resumable=True),
-            "callbacks": [kept_by(callback) for _, callback in net.callbacks_[:-1]],
-        }
-        assert self.path is not None
+        assert self.file is not None
+        if os.getpid() != self.process:
+            raise RuntimeError(
+                f"checkpoint={self.file.name!r} belongs to the process that began this "
+                "fit, and a copy that was forked from it must not write it. End the copy "
+                "by os._exit when its own work is done."
+            )
+        saved = SavedFit(
+            versions=versions(),
+            identity=self.identity,
+            seed=self.seed,
+            n_epochs=len(net.history),
+            stopped=bool(net.stop_training),
+            net=net_state(net, resumable=True),
+            callbacks=[callback_state(callback) for callback in self._stateful(net)],
+        )
         try:
-            write_checkpoint(self.path, content)
+            self.file.write(
+                {field.name: getattr(saved, field.name) for field in fields(saved)}
+            )
         except OSError as error:
-            raise unwritable(self.path, error, len(net.history)) from error
+            raise write_error(self.file, error, len(net.history)) from error
 
-    def restore(self, net: WindowNet, saved: dict[str, Any]) -> None:
+    def _stateful(self, net: WindowNet) -> list[Callback]:
+        return stateful(callback for _, callback in net.callbacks_ if callback is not self)
+
+    def restore(self, net: WindowNet, saved: SavedFit) -> None:
         """Put a net that is about to train where another one was after its last epoch."""
-        if saved["versions"] != versions():
+        assert self.file is not None
+        if saved.versions != versions():
             warnings.warn(
                 SavedVersionWarning(
-                    estimator_name=f"checkpoint={str(self.path)!r}",
-                    saved_by=saved["versions"],
+                    estimator_name=f"checkpoint={self.file.name!r}",
+                    saved_by=saved.versions,
                     loaded_by=versions(),
                 ),
                 stacklevel=2,
             )
-        load_net_state(net, saved["net"])
-        groups = saved["net"]["optimizer"]["param_groups"]
+        try:
+            self._load(net, saved)
+        except (ValueError, *MALFORMED) as error:
+            raise self.file.damage_error(str(error)) from error
+        net.stop_training = saved.stopped
+        net.max_epochs = 0 if saved.stopped else self.epochs - saved.n_epochs
+
+    def _load(self, net: WindowNet, saved: SavedFit) -> None:
+        if asdict(check_net_state(saved.net)) != asdict(net.architecture):
+            raise ValueError("its network is of another architecture")
+        load_net_state(net, saved.net)
+        if len(net.history) != saved.n_epochs:
+            raise ValueError(f"its history is not of {saved.n_epochs} epochs")
+        groups = saved.net["optimizer"]["param_groups"]
         for group, before in zip(net.optimizer_.param_groups, groups, strict=True):
             group["lr"] = before["lr"]  # a schedule may have changed it
-        for (_, callback), kept in zip(net.callbacks_, saved["callbacks"], strict=False):
-            give_back(callback, kept)
-        net.stop_training = saved["stopped"]
-        net.max_epochs = 0 if saved["stopped"] else self.epochs - saved["n_epochs"]
+        for callback, state in zip(self._stateful(net), saved.callbacks, strict=True):
+            fault = fault_of_callback_state(callback, state)
+            best = None if fault else best_weights(callback, state)
+            if best is not None:
+                fault = fault_of_weights(net.architecture, best)
+            if fault is not None:
+                raise ValueError(fault)
+            load_callback_state(callback, state)
 
 
-def check_can_be_restored(callback: Callback) -> None:
-    """That all that a callback keeps is known, or that it tells it itself."""
-    if type(callback) in KEPT_BY or hasattr(callback, "load_state_dict"):
-        return
-    raise ValueError(
-        f"checkpoint can not restore what the callback {type(callback).__name__} keeps "
-        "from one epoch to the next. Leave it out of skorch_params, give it the methods "
-        "state_dict and load_state_dict, or set checkpoint=None."
-    )
-
-
-def kept_by(callback: Callback) -> dict[str, Any]:
-    """What a callback keeps from one epoch to the next, as arrays and plain values."""
-    if type(callback) not in KEPT_BY:
-        return to_arrays(callback.state_dict())
-    names = [name for name in KEPT_BY[type(callback)] if hasattr(callback, name)]
-    return {name: _as_state(getattr(callback, name)) for name in names}
-
-
-def give_back(callback: Callback, kept: dict[str, Any]) -> None:
-    """The reverse of `kept_by`."""
-    if type(callback) not in KEPT_BY:
-        callback.load_state_dict(to_tensors(kept))
-        return
-    for name, value in kept.items():
-        now = getattr(callback, name, None)
-        if now is not None and hasattr(now, "load_state_dict"):
-            now.load_state_dict(now.state_dict() | to_tensors(value))
-        else:
-            setattr(callback, name, to_tensors(value))
-
-
-def _as_state(value: Any) -> Any:
-    if hasattr(value, "load_state_dict"):  # a schedule of torch
-        return to_arrays(plain_entries(value.state_dict()))
-    return to_arrays(value)
-
-
-def plain_entries(state: Any) -> Any:
-    """A schedule's state without the functions and counters that it was made with."""
-    plain = (bool, int, float, str, list, tuple, dict, type(None))
-    if type(state) is dict:
-        return {
-            key: plain_entries(value)
-            for key, value in state.items()
-            if type(value) in plain or isinstance(value, np.generic)
-        }
-    if isinstance(state, (list, tuple)):
-        return [plain_entries(value) for value in state]
-    return state
-
-
-def unwritable(path: Path, error: OSError, n_epochs: int = 0) -> OSError:
-    """The error of a file that can not be written, which says what is left."""
+def write_error(file: CheckpointFile, error: OSError, n_epochs: int = 0) -> OSError:
+    """Build the error of a file that cannot be written, which says what is left."""
     after = f" after {n_epochs} epochs" if n_epochs else ""
     # OSError makes itself the kind that it is, such as PermissionError.
     return OSError(
         error.errno,
-        f"checkpoint={str(path)!r} can not be written{after} ({error.strerror}). What was "
+        f"checkpoint={file.name!r} cannot be written{after} ({error.strerror}). What was "
         "written before is whole. Make room, or a folder that can be written to, and fit "
-        "again: it goes on from there",
+        "again: it continues from there",
     )
-
-
-# Which fit a file is of.

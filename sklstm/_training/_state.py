@@ -1,8 +1,8 @@
 """The state of a net as arrays and plain values, and back."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, fields, replace
+from typing import Any, get_args
 
 import numpy as np
 from torch import nn
@@ -10,10 +10,22 @@ from torch import nn
 from sklstm._network._module import LSTMModule, effective_weights
 from sklstm._network._runtime import resolve_device
 from sklstm._network._tensors import to_arrays, to_tensors
-from sklstm._storage._checksum import damaged, sha256
-from sklstm._storage._trees import from_columns, to_columns, to_plain
+from sklstm._storage._checksum import DamageError, damage_error
+from sklstm._storage._digest import sha256
+from sklstm._storage._trees import to_columns, to_plain, training_epochs
 from sklstm._training._config import Architecture, Training, check_same_optimizer
 from sklstm._training._net import WindowNet, make_net
+from sklstm._training._saved_optimizer import fault_of_optimizer
+
+# What reading a state of another shape than expected may raise, besides ValueError.
+MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+)
 
 
 def iter_weight_shapes(
@@ -106,37 +118,39 @@ def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
     return state
 
 
-def restored_net(
-    state: dict[str, Any], device: str, skorch_params: dict[str, Any]
-) -> WindowNet:
+def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> WindowNet:
     """The net of `net_state`, on a device that this machine has."""
     architecture = check_net_state(state)
+    if not isinstance(device, str):
+        raise damage_error("network", f"its device is {device!r}")
     try:
         resolve_device(device)
     except ValueError:
         device = "cpu"
-    # What is not resumable goes on with chance of its own, not with that of seed 0.
-    seed = int(sha256(state["module"])[:8], 16)
-    # Predicting takes none of the others, and a new fit makes its own net.
-    kept = {name: value for name, value in skorch_params.items() if name[:9] == "optimizer"}
     try:
+        # What is not resumable draws its own random numbers, not those of seed 0.
+        seed = int(sha256(state["module"])[:8], 16)
+        # Predicting takes none of the others, and a new fit makes its own net.
+        params = skorch_params if isinstance(skorch_params, dict) else {}
+        is_needed = "optimizer" in state
+        kept = {k: v for k, v in params.items() if is_needed and k[:9] == "optimizer"}
         net = make_net(
             architecture,
-            Training(
-                **{
-                    **state["training"],
-                    "skorch_params": kept if "optimizer" in state else {},
-                }
-            ),
+            Training(**{**state["training"], "skorch_params": kept}),
             device=device,
             seed=seed,
         )
+    except MALFORMED as error:
+        raise damage_error("network", f"{type(error).__name__} {error}") from error
+    try:
         net.is_resumable = state.get("optimizer_name") == type(net.optimizer_).__name__
         if not net.is_resumable:
             state = {name: value for name, value in state.items() if name != "optimizer"}
         load_net_state(net, state)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise damaged("network", f"{type(error).__name__} {error}") from error
+    except DamageError:
+        raise
+    except (ValueError, *MALFORMED) as error:
+        raise damage_error("network", f"{type(error).__name__} {error}") from error
     return net
 
 
@@ -153,13 +167,30 @@ def check_can_be_saved(module: nn.Module) -> LSTMModule:
 def check_net_state(state: dict[str, Any]) -> Architecture:
     """The architecture that it tells, if its weights are of that; before any are made."""
     try:
+        fault = _fault_of_fields(Architecture, state["architecture"])
+        fault = fault or _fault_of_fields(Training, state["training"])
         architecture = Architecture(**state["architecture"])
-        fault = fault_of_weights(architecture, state["module"])
-    except (AttributeError, KeyError, TypeError) as error:
+        fault = fault or fault_of_weights(architecture, state["module"])
+    except (ValueError, *MALFORMED) as error:
         fault = f"{type(error).__name__} {error}"
     if fault is not None:
-        raise damaged("network", fault)
+        raise damage_error("network", fault)
     return architecture
+
+
+def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
+    """Which value is not of the type of its field, or out of its range, if any."""
+    for field in fields(cls):
+        allowed = get_args(field.type) or (field.type,)
+        value = values.get(field.name, field.default)
+        is_other = isinstance(value, bool) and bool not in allowed
+        if field.name != "skorch_params" and (is_other or not isinstance(value, allowed)):
+            return f"{field.name} is {value!r:.40}"
+        lowest, below = (0, 1) if field.name == "dropout" else (1, np.inf)
+        is_length = cls is Architecture and not isinstance(value, bool)
+        if is_length and not lowest <= value < below:
+            return f"{field.name} is {value!r:.40}"
+    return None
 
 
 def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
@@ -169,15 +200,18 @@ def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
     try:
         shape, window_shape = regressor._target_shape_, regressor.window_shape_
         scale = np.array([regressor._target_mean_, regressor._target_scale_], np.float64)
+        lengths = [*shape, *window_shape, regressor.n_outputs_, regressor.n_features_in_]
         fits = (
             regressor.n_outputs_ == n_outputs == np.prod(shape, dtype=int)
+            and len(window_shape) == 2
             and window_shape[1] == n_features
             and scale.shape == (2, n_outputs)
+            and all(isinstance(length, int) and length > 0 for length in lengths)
         )
-    except (AttributeError, TypeError, ValueError, IndexError) as error:
-        raise damaged(name, f"{type(error).__name__} {error}") from error
+    except (ValueError, *MALFORMED) as error:
+        raise damage_error(name, f"{type(error).__name__} {error}") from error
     if not fits or not np.isfinite(scale).all():
-        raise damaged(name, "the shapes of its targets and windows do not fit it")
+        raise damage_error(name, "the shapes of its targets and windows do not fit it")
 
 
 def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
@@ -185,6 +219,9 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     net.own_module.load_state_dict(to_tensors(state["module"]))
     if "optimizer" in state:
         check_same_optimizer(state["optimizer_name"], type(net.optimizer_).__name__)
+        fault = fault_of_optimizer(state["optimizer"], net.optimizer_)
+        if fault is not None:
+            raise damage_error("network", fault)
         net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
     if "order_generator" in state:
         net.own_module.generator.set_state(to_tensors(state["initial_generator"]))
@@ -192,7 +229,7 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr
         group.setdefault("initial_lr", net.lr)  # a schedule goes on from it
-    epochs = from_columns(state["history"])
+    epochs = training_epochs(state["history"])
     net.history.extend({**epoch, "batches": []} for epoch in epochs)
     net.starts_at_best = state["training"]["n_iter_no_change"] is not None
     net.module_.eval()

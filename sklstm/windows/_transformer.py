@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sklstm._storage._checksum import check_seal, damaged, sealed
+from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
 from sklstm.windows._checks import (
     check_context,
     check_enough_rows,
@@ -31,6 +31,9 @@ from sklstm.windows._views import (
     history_windows,
     sliding_windows,
 )
+
+# What `fit` sets, which a saved transformer may hold.
+FITTED = ("context_", "_first_rows", "_last_labels")
 
 
 class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -343,17 +346,24 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return flat_windows(windows) if self.flatten else windows
 
     def __getstate__(self) -> dict[str, Any]:
-        return sealed(dict(super().__getstate__()))
+        state = dict(super().__getstate__())
+        return with_checksum(state, type(self), base=WindowTransformer, fitted=FITTED)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = check_seal(state, type(self), packages=["sklstm", "scikit-learn"])
+        state = verify_checksum(
+            state,
+            type(self),
+            base=WindowTransformer,
+            fitted=FITTED,
+            packages=["sklstm", "scikit-learn"],
+        )
         super().__setstate__(state)
         if "context_" in state:
             try:
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
-            except (AttributeError, ValueError) as error:
-                raise damaged(type(self).__name__, str(error)) from error
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise damage_error(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

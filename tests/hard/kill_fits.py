@@ -20,7 +20,7 @@ import torch
 from skorch.callbacks import EarlyStopping, LRScheduler
 
 from sklstm import LSTMRegressor
-from sklstm._storage._files import read_checkpoint
+from sklstm._storage._files import CheckpointFile
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(40, 4, 2))
@@ -108,7 +108,7 @@ def kill_until_through(form, folder, seconds, rng, most=None):
             assert os.WEXITSTATUS(status) == 0, f"the resumed fit of {form!r} failed"
             return n_kills, result.read_bytes()
         n_kills += 1
-        read_checkpoint(checkpoint)  # an error where it is not whole
+        CheckpointFile.of(checkpoint).read()  # an error where it is not whole
 
 
 def main():

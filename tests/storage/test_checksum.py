@@ -1,22 +1,27 @@
-"""What is around a saved state: seal, versions, size, and what loading refuses."""
+"""What is around a saved state: checksum, versions, size, and what loading refuses."""
 
 import copy
 import io
 import pickle
 import pickletools
+import re
 import tracemalloc
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.exceptions import InconsistentVersionWarning
 from skorch.callbacks import LRScheduler
 
 from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
+from sklstm._regressor import FITTED as REGRESSOR_FITTED
 from sklstm._storage import _checksum as saved_state
-from sklstm._storage._checksum import SEAL, check_seal, sealed, sha256
-from sklstm._storage._trees import from_columns, to_columns
+from sklstm._storage._checksum import CHECKSUM, verify_checksum, with_checksum
+from sklstm._storage._digest import sha256
 from sklstm._training._config import Architecture
 from sklstm._training._state import iter_weight_shapes
 
@@ -51,9 +56,14 @@ def loaded_from(estimator, state):
     return instance
 
 
-def resealed(state):
-    """A state that was changed by someone who knows how to seal it."""
-    return sealed({name: value for name, value in state.items() if name != SEAL})
+OF_REGRESSOR = {"base": LSTMRegressor, "fitted": REGRESSOR_FITTED}
+
+
+def crafted(state):
+    """A state that was changed by someone who can compute its checksum."""
+    content = {name: value for name, value in state.items() if name != CHECKSUM}
+    header = {"format": saved_state.FORMAT, "versions": saved_state.versions()}
+    return {**content, CHECKSUM: {**header, "sha256": sha256([header, content])}}
 
 
 def n_bytes(regressor):
@@ -97,8 +107,8 @@ def test_pickle_asks_nothing_of_torch_or_skorch_and_holds_no_pickle(warm_start):
     recording.load()
     assert {module.partition(".")[0] for module in recording.found} <= {"numpy", "sklstm"}
     for _, value, _ in pickletools.genops(dumped):
-        if isinstance(value, bytes):
-            assert not value.startswith(b"\x80")  # how every pickle starts
+        if isinstance(value, bytes):  # how every pickle starts and ends
+            assert not re.match(rb"\x80[\x02-\x05].*\.$", value, re.DOTALL)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
@@ -177,79 +187,14 @@ def test_skorch_params_that_were_changed_after_the_fit_do_not_lose_the_model(lat
         np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
 
 
-# History by columns.
-
-
-HISTORIES = {
-    "none": [],
-    "one epoch": [{"epoch": 1, "train_loss": 0.25}],
-    "constant": [{"epoch": i, "learning_rate": 1e-3} for i in range(300)],
-    "all the same": [{"a": 0.5, "b": 1}, {"a": 0.5, "b": 1}],
-    "mixed": [{"a": 1, "b": "text", "c": None, "d": [1, 2]}, {"a": 2.5, "b": 1}],
-    "flags": [{"a": True}, {"a": False}, {"a": 1}],
-    "entries that begin later": [{"a": 1}, {"a": 2, "b": 0.1}, {"a": 3, "b": 0.2}],
-    "large numbers": [{"a": 2**70, "b": 1e300}, {"a": -(2**40), "b": float("inf")}],
-    "numbers of both signs": [{"a": -1, "b": 2**63 - 1}, {"a": 200, "b": -(2**63)}],
-}
-
-
-@pytest.mark.parametrize("name", HISTORIES)
-def test_columns_are_the_history(name):
-    epochs = from_columns(to_columns(HISTORIES[name]))
-    assert epochs == HISTORIES[name]
-    for epoch, expected in zip(epochs, HISTORIES[name], strict=True):
-        kinds = {key: type(value) for key, value in expected.items()}
-        assert {key: type(value) for key, value in epoch.items()} == kinds
-
-
-def test_columns_keep_missing_numbers():
-    (epoch,) = from_columns(to_columns([{"a": float("nan")}]))
-    assert np.isnan(epoch["a"])
-
-
-# The seal.
-
-
-def test_digest_is_of_values_not_of_the_types_that_a_format_makes_of_them():
-    value = {"a": np.float64(0.1), "b": (1, 2), "c": np.array(3), "d": np.str_("x")}
-    same = {"d": "x", "c": 3, "b": [np.int64(1), 2], "a": 0.1}
-    assert sha256(value) == sha256(same)
-    assert sha256(np.arange(3, dtype="<f8")) == sha256(np.arange(3, dtype=">f8"))
-    table = np.arange(12.0).reshape(3, 4)
-    assert sha256(table) == sha256(np.asfortranarray(table))
-
-
-DIFFERENT = [
-    (1, 1.0),
-    (1, True),
-    (1, "1"),
-    (0.0, -0.0),
-    (None, "None"),
-    (b"1", "1"),
-    ([1, 2], [12]),
-    (["a", "b"], ["ab"]),
-    ([[1], 2], [1, [2]]),
-    ({"a": 1}, {"b": 1}),
-    ({1: 0}, {"1": 0}),
-    (np.zeros(2), np.zeros(2, np.float32)),
-    (np.zeros((2, 3)), np.zeros((3, 2))),
-    (np.zeros(0), np.zeros((0, 1))),
-    (np.array(["a"], object), np.array(["b"], object)),
-    (np.array(["2020-01-01"], "M8[s]"), np.array(["2020-01-01"], "M8[ns]")),
-    (LSTMRegressor(), WindowTransformer()),
-]
-
-
-@pytest.mark.parametrize(("value", "other"), DIFFERENT)
-def test_digest_tells_apart(value, other):
-    assert sha256(value) != sha256(other)
+# The checksum.
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_change_of_a_value_is_noticed(form):
     regressor = fitted(**FORMS[form])
     state = regressor.__getstate__()
-    for name in sorted(state.keys() - {SEAL, "net_"}):
+    for name in sorted(state.keys() - {CHECKSUM, "net_"}):
         changed = {**state, name: "another"}
         with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
             loaded_from(regressor, changed)
@@ -266,26 +211,29 @@ def test_every_change_of_a_transformer_is_noticed():
     transformer = WindowTransformer().fit(SERIES)
     state = transformer.__getstate__()
     assert {"seq_length", "context_", "_first_rows", "_last_labels"} <= state.keys()
-    for name in state.keys() - {SEAL}:
+    for name in state.keys() - {CHECKSUM}:
         for changed in ({**state, name: 3}, {k: v for k, v in state.items() if k != name}):
             with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*SHA-256"):
                 loaded_from(transformer, changed)
 
 
-@pytest.mark.parametrize("state", [{}, {SEAL: None}, {SEAL: {}}, None, [], 3])
-def test_state_without_a_seal_is_refused(state):
-    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*no seal"):
+@pytest.mark.parametrize("state", [{}, {CHECKSUM: None}, {CHECKSUM: {}}, None, [], 3])
+def test_state_without_a_checksum_is_refused(state):
+    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*no checksum"):
         loaded_from(LSTMRegressor(), state)
 
 
-def test_seal_itself_is_under_the_seal():
+def test_header_is_under_the_checksum():
     state = fitted().__getstate__()
-    changed = {**state[SEAL], "versions": {**state[SEAL]["versions"], "sklstm": "9"}}
+    changed = {
+        **state[CHECKSUM],
+        "versions": {**state[CHECKSUM]["versions"], "sklstm": "9"},
+    }
     with pytest.raises(ValueError, match="SHA-256"):
-        loaded_from(LSTMRegressor(), {**state, SEAL: changed})
+        loaded_from(LSTMRegressor(), {**state, CHECKSUM: changed})
 
 
-# What a state claims, by one who can seal it.
+# What a state claims, by one who can compute its checksum.
 
 
 def claiming(**architecture):
@@ -293,7 +241,7 @@ def claiming(**architecture):
     regressor = fitted()
     state = regressor.__getstate__()
     net = {**state["net_"], "architecture": state["net_"]["architecture"] | architecture}
-    return regressor, resealed({**state, "net_": net})
+    return regressor, crafted({**state, "net_": net})
 
 
 CLAIMS = [
@@ -352,18 +300,115 @@ FAULTS = {
     "training": (lambda s: s["net_"]["training"].update(surprise=1), "surprise"),
     "loss": (lambda s: s["net_"]["training"].update(loss="none"), "none"),
     "no module": (lambda s: s["net_"].pop("module"), "module"),
+    "net": (lambda s: s.update(net_=[1]), "damaged"),
+    "history of no table": (lambda s: s["net_"].update(history=[3]), "history is"),
+    "history of another type": (lambda s: s["net_"].update(history="x"), "history is"),
+    "losses as text": (
+        lambda s: s["net_"]["history"][0]["columns"].update(train_loss=["a", "b"]),
+        "train_loss is no column",
+    ),
+    "epochs in another order": (
+        lambda s: s["net_"]["history"][0]["columns"].update(epoch=np.array([2, 1])),
+        "not numbered from 1",
+    ),
+    "device": (lambda s: s.update(device_=[]), "damaged"),
+    "no device": (lambda s: s.pop("device_"), "damaged"),
+    "skorch_params": (lambda s: s.update(skorch_params=3, warm_start=True), None),
+    "shapes of floats": (lambda s: s.update(_target_shape_=(1.0,)), "damaged"),
+    "features": (lambda s: s.update(n_features_in_="2"), "damaged"),
+    "batch": (lambda s: s["net_"]["training"].update(batch_size=None), "batch_size is"),
+    "rate": (lambda s: s["net_"]["training"].update(learning_rate="x"), "damaged"),
     "no architecture": (lambda s: s["net_"].pop("architecture"), "architecture"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_inside_a_good_seal_are_refused_by_name(fault):
+def test_faults_with_a_good_checksum_are_refused_by_name(fault):
     put_in, message = FAULTS[fault]
     regressor = fitted()
     state = copy.deepcopy(regressor.__getstate__())
     put_in(state)
+    if message is None:  # of no use to predictions
+        loaded = loaded_from(regressor, crafted(state))
+        np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+        return
     with pytest.raises(ValueError, match=message):
-        loaded_from(regressor, resealed(state))
+        loaded_from(regressor, crafted(state))
+
+
+def of_optimizer(change):
+    return lambda state: change(state["net_"]["optimizer"])
+
+
+# torch's fused kernel reads moments of another shape beyond their end.
+OPTIMIZER_FAULTS = {
+    "none": lambda s: s["net_"].update(optimizer=None),
+    "no groups": of_optimizer(lambda o: o.update(param_groups=[])),
+    "group of others": of_optimizer(lambda o: o["param_groups"][0].update(params=[5])),
+    "betas": of_optimizer(lambda o: o["param_groups"][0].update(betas="ab")),
+    "eps": of_optimizer(lambda o: o["param_groups"][0].update(eps=None)),
+    "no decay": of_optimizer(lambda o: o["param_groups"][0].pop("weight_decay")),
+    "surprise": of_optimizer(lambda o: o["param_groups"][0].update(surprise="x")),
+    "state": of_optimizer(lambda o: o.update(state=[1])),
+    "weight": of_optimizer(lambda o: o["state"].update({99: {}})),
+    "moment shape": of_optimizer(
+        lambda o: o["state"][0].update(exp_avg=np.zeros(1, np.float32))
+    ),
+    "moment type": of_optimizer(
+        lambda o: o["state"][0].update(exp_avg_sq=o["state"][0]["exp_avg_sq"].astype(int))
+    ),
+    "no moment": of_optimizer(lambda o: o["state"][0].pop("exp_avg")),
+    "step": of_optimizer(lambda o: o["state"][0].update(step=np.zeros(3, np.float32))),
+    "amsgrad": of_optimizer(lambda o: o["param_groups"][0].update(amsgrad=True)),
+    "generator": lambda s: s["net_"].update(order_generator=np.zeros(3, np.uint8)),
+    "no generator": lambda s: s["net_"].pop("initial_generator"),
+}
+
+
+@pytest.mark.parametrize("fault", OPTIMIZER_FAULTS)
+def test_faults_of_an_optimizer_with_a_good_checksum_are_refused(fault):
+    regressor = fitted(warm_start=True)
+    state = copy.deepcopy(regressor.__getstate__())
+    OPTIMIZER_FAULTS[fault](state)
+    with pytest.raises(ValueError, match="is damaged, or was written by something else"):
+        loaded_from(regressor, crafted(state))
+
+
+def nests(state):
+    """Every dict and list in a state, that hypothesis may change anything anywhere."""
+    found = [state] if isinstance(state, (dict, list)) else []
+    for item in state.values() if isinstance(state, dict) else found and state:
+        found += nests(item) if isinstance(item, (dict, list)) else []
+    return found
+
+
+STATES = {
+    "regressor": fitted(warm_start=True),
+    "transformer": WindowTransformer().fit(
+        pd.DataFrame(SERIES, index=pd.date_range("2021", periods=50))
+    ),
+}
+ODD = st.sampled_from(
+    [None, -1, 0, 10**30, 0.5, "x", [], {}, (), np.zeros(0), np.zeros((2, 2), int), np.exp]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.sampled_from(sorted(STATES)))
+def test_any_change_with_a_good_checksum_loads_or_is_a_value_error(data, name):
+    estimator = STATES[name]
+    state = copy.deepcopy(estimator.__getstate__())
+    nest = data.draw(st.sampled_from(nests(state)))
+    if isinstance(nest, dict) and nest:
+        nest[data.draw(st.sampled_from(sorted(nest, key=str)))] = data.draw(ODD)
+    elif nest:
+        nest[data.draw(st.integers(0, len(nest) - 1))] = data.draw(ODD)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SavedVersionWarning)
+        try:
+            loaded_from(estimator, crafted(state))
+        except ValueError as error:
+            assert re.search("is damaged|in format", str(error))  # noqa: PT017
 
 
 @pytest.mark.parametrize(
@@ -377,16 +422,158 @@ def test_faults_inside_a_good_seal_are_refused_by_name(fault):
         ("_first_rows", {}),
     ],
 )
-def test_faults_of_a_transformer_inside_a_good_seal_are_refused(name, value):
+def test_faults_of_a_transformer_with_a_good_checksum_are_refused(name, value):
     transformer = WindowTransformer().fit(SERIES)
-    state = resealed({**transformer.__getstate__(), name: value})
+    state = crafted({**transformer.__getstate__(), name: value})
     with pytest.raises(ValueError, match=r"WindowTransformer is damaged.*its series"):
         loaded_from(transformer, state)
 
 
+# What a state may add.
+
+
+NEVER = ["predict", "fit", "score", "__class__", "__dict__", "__init__", "note", "_note", 3]
+
+
+@pytest.mark.parametrize("name", NEVER, ids=str)
+@pytest.mark.parametrize("make", [fitted, lambda: WindowTransformer().fit(SERIES)])
+def test_no_state_adds_an_attribute(name, make):
+    estimator = make()
+    state = crafted({**estimator.__getstate__(), name: np.exp})
+    with pytest.raises(ValueError, match=rf"is damaged.*it would add {name!r}"):
+        loaded_from(estimator, state)
+
+
+class Subclass(LSTMRegressor):
+    """One of a user's own, with an attribute of the class, a method and a property."""
+
+    flag = False
+
+    def __init__(self, units=3, epochs=2):
+        super().__init__(units, epochs=epochs, random_state=0)
+        self.origin = "station 3"
+
+    def twice(self, X):
+        return 2 * self.predict(X)
+
+    @property
+    def half(self):
+        return self.origin
+
+
+def test_subclasses_keep_their_own_attributes_and_parameters():
+    regressor = Subclass().fit(WINDOWS, TARGETS)
+    regressor.flag, regressor.cache_ = True, [1, 2]
+    for loaded in (pickle.loads(pickle.dumps(regressor)), copy.deepcopy(regressor)):
+        assert (loaded.origin, loaded.flag, loaded.cache_) == ("station 3", True, [1, 2])
+        np.testing.assert_array_equal(loaded.twice(WINDOWS), regressor.twice(WINDOWS))
+
+
+@pytest.mark.parametrize("name", ["predict", "twice", "half", "__class__"])
+def test_no_state_hides_a_method_of_a_subclass(name):
+    regressor = Subclass().fit(WINDOWS, TARGETS)
+    state = crafted({**regressor.__getstate__(), name: np.exp})
+    with pytest.raises(ValueError, match=rf"is damaged.*it would add {name!r}"):
+        loaded_from(regressor, state)
+
+
+def test_what_is_set_from_outside_is_left_out_of_files_with_a_warning():
+    regressor = fitted()
+    regressor.note = "of Monday"
+    with pytest.warns(UserWarning, match=r"LSTMRegressor holds 'note', set from outside"):
+        loaded = pickle.loads(pickle.dumps(regressor))
+    assert not hasattr(loaded, "note")
+    assert regressor.note == "of Monday"
+    np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+
+
+def test_what_scikit_learn_sets_is_kept():
+    from sklearn import config_context
+    from sklearn.callback import ProgressBar
+
+    transformer = WindowTransformer(flatten=True).set_output(transform="pandas")
+    loaded = pickle.loads(pickle.dumps(transformer.fit(SERIES)))
+    assert type(loaded.transform(SERIES)).__name__ == "DataFrame"
+    with config_context(enable_metadata_routing=True):
+        regressor = (
+            fitted().set_fit_request(sample_weight=True).set_callbacks(ProgressBar())
+        )
+        loaded = pickle.loads(pickle.dumps(regressor))
+        assert loaded.get_metadata_routing().fit.requests["sample_weight"] is True
+    assert len(loaded._skl_callbacks) == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "change"),
+    [
+        (
+            {"random_state": np.random.RandomState(0)},
+            lambda state: state["random_state"].random_sample(),
+        ),
+        (
+            {"skorch_params": {"callbacks": [LRScheduler("StepLR", step_size=1)]}},
+            lambda state: vars(state["skorch_params"]["callbacks"][0]).update(step_size=2),
+        ),
+    ],
+    ids=["generator", "callback"],
+)
+def test_contents_of_parameters_are_under_the_checksum(params, change):
+    regressor = fitted(**params)
+    state = copy.deepcopy(regressor.__getstate__())
+    loaded_from(regressor, copy.deepcopy(state))
+    change(state)
+    with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
+        loaded_from(regressor, state)
+
+
+INDEXES = {
+    "days": pd.date_range("2021-01-01", periods=50),
+    "microseconds": pd.date_range("2021-01-01", periods=50).as_unit("us"),
+    "hours with a zone": pd.date_range("2021-03-26", None, 50, "h", "Europe/Paris"),
+    "months": pd.period_range("2020-01", None, 50, "M"),
+    "durations": pd.timedelta_range("0h", periods=50, freq="15min"),
+    "integers": pd.RangeIndex(5, 55),
+}
+
+
+def iter_values(value, path=()):
+    """Every array and plain value of a nest, and how to get there."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from iter_values(item, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from iter_values(item, (*path, i))
+    elif isinstance(value, (np.ndarray, np.generic)) and value.nbytes:
+        yield path, value
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_every_bit_of_the_labels_is_under_the_checksum(name):
+    # A scalar of datetimes was once under it by its class only.
+    table = pd.DataFrame(SERIES, index=INDEXES[name])
+    transformer = WindowTransformer(seq_length=4).fit(table)
+    state = transformer.__getstate__()
+    del state[CHECKSUM]
+    header = {"format": 2, "versions": {}}
+    whole, n_values = sha256([header, state]), 0
+    for path, value in iter_values(state):
+        n_values += 1
+        data = bytearray(np.asarray(value).tobytes())
+        data[RNG.integers(len(data))] ^= 1 << int(RNG.integers(8))
+        array = np.frombuffer(bytes(data), value.dtype).reshape(np.shape(value))
+        changed = copy.deepcopy(state)
+        inner = changed
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = array if value.ndim else array[()]
+        assert sha256([header, changed]) != whole, path
+    assert n_values >= 2
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_told_shapes_are_those_of_the_module(form, n_outputs):
+def test_expected_shapes_are_those_of_the_module(form, n_outputs):
     y = TARGETS if n_outputs == 1 else RNG.normal(size=(30, 3))
     net = make_regressor(**FORMS[form]).fit(WINDOWS, y).net_
     shapes = {name: tuple(w.shape) for name, w in net.module_.state_dict().items()}
@@ -459,17 +646,17 @@ def test_local_builds_of_torch_are_one_version():
 
 
 def test_format_of_a_later_version_is_refused_by_its_name(monkeypatch):
-    monkeypatch.setattr(saved_state, "FORMAT", 2)
-    state = sealed({"units": 3})
+    monkeypatch.setattr(saved_state, "FORMAT", 3)
+    state = with_checksum({"units": 3}, LSTMRegressor, **OF_REGRESSOR)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"in format 2 by sklstm .* reads format 1"):
-        check_seal(state, LSTMRegressor)
+    with pytest.raises(ValueError, match=r"in format 3 by sklstm .* reads format 2"):
+        verify_checksum(state, LSTMRegressor, **OF_REGRESSOR)
 
 
 def test_parameters_that_a_state_is_too_old_to_know_have_their_defaults():
     for estimator in (fitted(), WindowTransformer().fit(SERIES)):
         state = dict(estimator.__getstate__())
         for name in estimator.get_params():
-            old = resealed({key: value for key, value in state.items() if key != name})
+            old = crafted({key: value for key, value in state.items() if key != name})
             default = type(estimator)().get_params()[name]
             assert loaded_from(estimator, old).get_params()[name] == default

@@ -1,0 +1,161 @@
+"""What callbacks learn during training, as arrays and plain values, and back."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    GradientNormClipping,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+)
+
+from sklstm._network._tensors import to_arrays, to_tensors
+from sklstm._training._callbacks import EpochTasks, FiniteWeights, KeepBestWeights
+from sklstm._training._saved_optimizer import fault_of_entries
+
+NUMBER = (int, float, np.ndarray)
+WEIGHTS = (dict, type(None))
+# What the callbacks of skorch and ours carry from one epoch to the next, and its type.
+STATE_OF: dict[type[Callback], dict[str, tuple[type, ...]]] = {
+    BatchScoring: {"best_score_": NUMBER},
+    EarlyStopping: {
+        "misses_": (int,),
+        "dynamic_threshold_": NUMBER,
+        "best_epoch_": (int,),
+        "best_model_weights_": WEIGHTS,
+    },
+    EpochScoring: {"best_score_": NUMBER},
+    EpochTasks: {},
+    EpochTimer: {},
+    FiniteWeights: {},
+    GradientNormClipping: {},
+    KeepBestWeights: {
+        "best_loss_": NUMBER,
+        "best_epoch_": (int,),
+        "n_unimproved_": (int,),
+        "best_weights_": WEIGHTS,
+    },
+    LRScheduler: {"batch_idx_": (int,), "lr_scheduler_": (dict,)},
+    PassthroughScoring: {"best_score_": NUMBER},
+    PrintLog: {},
+}
+
+
+def stateful(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Those callbacks that carry anything: one that prints may be there or not."""
+    return [c for c in callbacks if STATE_OF.get(type(c), {"unknown": ()})]
+
+
+def callbacks_as_made(callbacks: Any) -> Any:
+    """Copies of skorch's own callbacks without what a fit left in them; others as they are.
+
+    A schedule holds the optimizer and the weights, and a score the last predictions: a
+    saved model has no use for them, and skorch makes them again in the next fit.
+    """
+    if not isinstance(callbacks, list):
+        return callbacks
+    return [
+        (item[0], _as_made(item[1]))
+        if isinstance(item, tuple) and len(item) == 2
+        else _as_made(item)
+        for item in callbacks
+    ]
+
+
+def _as_made(callback: Any) -> Any:
+    if not type(callback).__module__.startswith("skorch."):
+        return callback
+    made = copy.copy(callback)
+    for name in [name for name in vars(made) if name.endswith("_")]:
+        delattr(made, name)
+    return made
+
+
+def check_can_be_restored(callback: Callback) -> None:
+    """Check that a callback's state is known, or that it saves and loads it itself."""
+    if type(callback) in STATE_OF or hasattr(callback, "load_state_dict"):
+        return
+    raise ValueError(
+        f"checkpoint cannot restore what the callback {type(callback).__name__} carries "
+        "from one epoch to the next. Leave it out of skorch_params, give it the methods "
+        "state_dict and load_state_dict, or set checkpoint=None."
+    )
+
+
+def callback_state(callback: Callback) -> dict[str, Any]:
+    """What a callback carries from one epoch to the next, as arrays and plain values."""
+    if type(callback) not in STATE_OF:
+        return to_arrays(callback.state_dict())
+    names = [name for name in STATE_OF[type(callback)] if hasattr(callback, name)]
+    return {name: _as_state(getattr(callback, name)) for name in names}
+
+
+def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
+    """What keeps a callback from taking a saved state, if anything."""
+    name = type(callback).__name__
+    if not isinstance(state, dict):
+        return f"the state of {name} is no dict"
+    types = STATE_OF.get(type(callback))
+    if types is None:
+        return None
+    for key, value in state.items():
+        if not isinstance(value, types.get(key, ())):
+            return f"{key} of {name} is {type(value).__name__}"
+        schedule: Any = getattr(callback, key, None)
+        if isinstance(value, dict) and hasattr(schedule, "load_state_dict"):
+            fault = fault_of_entries(value, _plain_entries(schedule.state_dict()))
+            if fault is not None:
+                return f"of the schedule, {fault}"
+    if isinstance(callback, KeepBestWeights) and not state.get("best_weights_"):
+        # As before the first epoch, where no loss was seen.
+        return None if state.get("best_loss_", np.inf) == np.inf else "no best weights"
+    return None
+
+
+def best_weights(callback: Callback, state: dict[str, Any]) -> dict[str, Any] | None:
+    """The weights in a saved state to which the callback will go back, if any."""
+    names = [
+        name for name, types in STATE_OF.get(type(callback), {}).items() if types is WEIGHTS
+    ]
+    return next((state[name] for name in names if state.get(name) is not None), None)
+
+
+def load_callback_state(callback: Callback, state: dict[str, Any]) -> None:
+    """The reverse of `callback_state`."""
+    if type(callback) not in STATE_OF:
+        callback.load_state_dict(to_tensors(state))
+        return
+    for name, value in state.items():
+        now = getattr(callback, name, None)
+        if now is not None and hasattr(now, "load_state_dict"):
+            now.load_state_dict(now.state_dict() | to_tensors(value))
+        else:
+            setattr(callback, name, to_tensors(value))
+
+
+def _as_state(value: Any) -> Any:
+    if hasattr(value, "load_state_dict"):  # a schedule of torch
+        return to_arrays(_plain_entries(value.state_dict()))
+    return to_arrays(value)
+
+
+def _plain_entries(state: Any) -> Any:
+    """A schedule's state without the functions and counters that it was made with."""
+    plain = (bool, int, float, str, list, tuple, dict, type(None))
+    if type(state) is dict:
+        return {
+            key: _plain_entries(value)
+            for key, value in state.items()
+            if type(value) in plain or isinstance(value, np.generic)
+        }
+    if isinstance(state, (list, tuple)):
+        return [_plain_entries(value) for value in state]
+    return state
