@@ -3,11 +3,11 @@
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._regressor import LSTMRegressor
+from sklstm._sklearn_compat import BaseSearchCV
 
 
 def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:

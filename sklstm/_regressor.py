@@ -3,87 +3,49 @@
 No loop over data and no tensor arithmetic stand here.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from numbers import Integral, Real
 from os import PathLike, fsdecode
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._arrays import check_targets
 from sklstm._network._losses import LOSSES
-from sklstm._network._prediction import predict
-from sklstm._network._runtime import one_thread, resolve_device, training_modes
+from sklstm._network._module import LSTMModule
 from sklstm._network._summary import layer_table
+from sklstm._sklearn_compat import Interval, StrOptions, fit_context
 from sklstm._storage._checksum import verify_checksum, with_checksum
 from sklstm._training._callback_state import callbacks_as_made
 from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
-    check_both_given,
     check_finite_predictions,
-    check_predictions_vary,
-    check_same_outputs,
     check_sample_weight,
     check_windows,
 )
-from sklstm._training._config import Architecture, Training, check_input_shape, draw_seed
-from sklstm._training._data import (
-    WindowSet,
-    check_inputs,
-    check_validation_set,
-    check_window_set,
-    hold_out,
-    later_target_scale,
-    scaled,
-    spread_rows,
-    target_scale,
-    without_repeats,
-)
-from sklstm._training._net import WindowNet, make_net
-from sklstm._training._resume import resumed_fit
+from sklstm._training._config import Architecture, TrainingConfig, check_input_shape
+from sklstm._training._data import DataShape, check_training_data
+from sklstm._training._fitted import FittedNet
 from sklstm._training._scaling import r_squared
-from sklstm._training._state import (
-    check_fitted_shapes,
-    net_state,
-    restored_net,
-    training_history,
-)
-from sklstm._training._train import best_epoch, resume, train
+from sklstm._training._train import train
 
-# What `fit` sets, which a saved regressor may hold.
+# What `fit` sets. All of it derives from the first, which alone is saved.
 FITTED = (
+    "_fitted_net",
     "best_epoch_",
     "device_",
-    "history_",
+    "feature_names_in_",
+    "n_features_in_",
     "n_iter_",
     "n_outputs_",
     "net_",
     "window_shape_",
-    "_by_epoch_",
-    "_target_mean_",
-    "_target_scale_",
-    "_target_shape_",
 )
-
-
-@contextmanager
-def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave an earlier fit whole where a new one fails or is interrupted."""
-    before = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    try:
-        yield
-    except BaseException:
-        for name in [name for name in vars(estimator) if name.endswith("_")]:
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
 
 
 class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -339,7 +301,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.skorch_params = skorch_params
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -391,22 +353,24 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         OSError
             If `checkpoint` can not be read or written.
         """
-        previous = getattr(self, "net_", None) if self.warm_start else None
-        with _all_or_nothing(self):
-            training = self._check_windows(X, y, sample_weight, previous=previous)
-            training, validation = self._validation_windows(training, X_val, y_val)
-            tasks = FitTasks(
-                self,
-                X=X,
-                y=y,
-                metadata={} if sample_weight is None else {"sample_weight": sample_weight},
-                max_epochs=int(self.epochs),
-            )
-            self._train(training, validation, previous, tasks, int(self.epochs))
-            tasks.end()
-        return self
+        before = getattr(self, "_fitted_net", None) if self.warm_start else None
+        data = check_training_data(
+            self,
+            X,
+            y,
+            sample_weight,
+            X_val,
+            y_val,
+            hold_out=self.validation_fraction if self.early_stopping else None,
+            like=None if before is None else before.shape,
+        )
+        config = self._config(data.shape, epochs=int(self.epochs), before=before)
+        tasks = FitTasks(self, X, y, sample_weight, n_epochs=config.training.epochs)
+        fitted = train(config, data, start=before, tasks=tasks)
+        tasks.end(fitted.estimator_attributes)
+        return self._keep(fitted)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -446,11 +410,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "partial_fit does not support checkpoint. Set it to None, and save the "
                 "regressor between the calls."
             )
-        previous = getattr(self, "net_", None)
-        with _all_or_nothing(self):
-            training = self._check_windows(X, y, sample_weight, previous=previous)
-            self._train(training, None, previous, tasks=None, epochs=1)
-        return self
+        before = getattr(self, "_fitted_net", None)
+        like = None if before is None else before.shape
+        data = check_training_data(self, X, y, sample_weight, like=like)
+        config = self._config(data.shape, epochs=1, before=before)
+        return self._keep(train(config, data, start=before))
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict the target of every window.
@@ -474,14 +438,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             the first steps of a window, or is so large, as `y` in `fit` may be too, that a
             prediction leaves the finite numbers.
         """
-        check_is_fitted(self, "net_")
-        windows, n_known = check_windows(self, X, reset=False)
-        predictions = predict(self.net_.module_, windows, n_known)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
-            predictions *= self._target_scale_
-            predictions += self._target_mean_
-        check_finite_predictions(predictions)
-        return predictions.reshape(len(windows), *self._target_shape_)
+        fitted = self._fitted()
+        windows, n_known, _ = check_windows(self, X, like=fitted.shape.inputs)
+        return check_finite_predictions(fitted.predict(windows, n_known))
 
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -556,95 +515,40 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Total params: 10,651 (41.61 KB)
         """
         if input_shape is None:
-            check_is_fitted(self, "net_")
-            print(layer_table(self.net_.own_module, self.window_shape_[0]))
+            fitted = self._fitted()
+            print(layer_table(fitted.net.own_module, fitted.shape.inputs.seq_length))
             return
         self._validate_params()
         seq_length, n_features = check_input_shape(input_shape, n_outputs)
         architecture = Architecture.of(self, n_features=n_features, n_outputs=n_outputs)
-        net = make_net(architecture, Training.of(self, epochs=1), device="cpu")
-        print(layer_table(net.own_module, seq_length))
+        print(layer_table(LSTMModule(**asdict(architecture)), seq_length))
 
-    def _check_windows(
-        self, X: Any, y: Any, sample_weight: Any, *, previous: Any
-    ) -> WindowSet:
-        """All rows to learn from; with a `previous` net, of the shapes that it knows."""
-        windows, target_shape = check_window_set(
-            self, X, y, sample_weight, reset=previous is None
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """What training recorded, a dict for each epoch."""
+        return self._fitted().history
+
+    def _fitted(self) -> FittedNet:
+        """Return the last fit that succeeded, whole, whatever another thread is doing."""
+        check_is_fitted(self, "_fitted_net")
+        return self._fitted_net
+
+    def _config(
+        self, shape: DataShape, *, epochs: int, before: FittedNet | None
+    ) -> TrainingConfig:
+        return TrainingConfig.of(
+            self,
+            n_features=shape.inputs.n_features,
+            n_outputs=shape.n_outputs,
+            epochs=epochs,
+            is_start=before is None,
         )
-        check_inputs(X, windows)
-        if previous is None:
-            self._target_shape_ = target_shape
-            self.n_outputs_ = windows.targets.shape[1]
-        check_same_outputs(target_shape, self._target_shape_, name="y")
-        return windows
 
-    def _validation_windows(
-        self, training: WindowSet, X_val: Any, y_val: Any
-    ) -> tuple[WindowSet, WindowSet | None]:
-        """The rows to train on, and those to validate on, if any."""
-        check_both_given(X_val, y_val)
-        if X_val is not None:
-            validation, shape = check_validation_set(self, X_val, y_val)
-            check_same_outputs(shape, self._target_shape_, name="y_val")
-            return training, validation
-        if self.early_stopping:
-            return hold_out(training, self.validation_fraction)
-        return training, None
-
-    def _train(
-        self,
-        training: WindowSet,
-        validation: WindowSet | None,
-        previous: WindowNet | None,
-        tasks: FitTasks | None,
-        epochs: int,
-    ) -> None:
-        """Train a net, anew or from where `previous` stopped, and record it."""
-        if len(training) <= self.batch_size:
-            training = without_repeats(training)
-        if previous is None:
-            self._target_mean_, self._target_scale_ = target_scale(
-                training, normalize=self.normalize_y
-            )
-        else:
-            self._target_mean_, self._target_scale_ = later_target_scale(
-                training, self._target_mean_, self._target_scale_
-            )
-        scale = self._target_mean_, self._target_scale_
-        architecture = Architecture.of(
-            self, n_features=self.window_shape_[1], n_outputs=self.n_outputs_
-        )
-        self.device_ = resolve_device(self.device)
-        seed = draw_seed(self.random_state) if previous is None else 0
-        with (
-            one_thread(),
-            training_modes(),
-            resumed_fit(self, training, validation, seed=seed) as saver,
-        ):
-            net = make_net(
-                architecture,
-                Training.of(self, epochs=epochs),
-                device=self.device_,
-                seed=saver.seed,
-                validation=None if validation is None else scaled(validation, *scale),
-                tasks=tasks,
-            )
-            if previous is not None:
-                resume(net, previous)
-            saver.join(net)
-            train(net, scaled(training, *scale))
-        sample = training.windows[rows := spread_rows(training)]
-        outputs = predict(net.module_, sample, np.full(len(sample), sample.shape[1]))
-        check_predictions_vary(sample, outputs, training.targets[rows])
-        self.net_ = net
-        self._by_epoch_ = tasks is None
-        self.history_ = training_history(net)
-        self.n_iter_ = len(self.history_)
-        if self.early_stopping:
-            self.best_epoch_ = best_epoch(net)
-        elif hasattr(self, "best_epoch_"):  # of an earlier fit
-            del self.best_epoch_
+    def _keep(self, fitted: FittedNet) -> Self:
+        """Replace the earlier fit, as one step; only here are fitted attributes set."""
+        others = {name: v for name, v in vars(self).items() if name not in FITTED}
+        self.__dict__ = others | fitted.estimator_attributes()
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -654,23 +558,19 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if isinstance(self.skorch_params, dict) and "callbacks" in self.skorch_params:
             callbacks = callbacks_as_made(self.skorch_params["callbacks"])
             state["skorch_params"] = {**self.skorch_params, "callbacks": callbacks}
-        if "net_" in state:
-            # Training goes on to the same bits where it was set up to go on.
-            goes_on = (self.warm_start or self._by_epoch_) and self.net_.is_resumable
-            state["net_"] = net_state(self.net_, resumable=goes_on)
-            del state["history_"]
+        fitted = state.get("_fitted_net")
+        state = {name: value for name, value in state.items() if name not in FITTED}
+        if fitted is not None:
+            state["_fitted_net"] = fitted.state(warm_start=bool(self.warm_start))
         return with_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = verify_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
+        fitted = state.pop("_fitted_net", None)
         super().__setstate__(state)
-        if "net_" in state:
-            check_fitted_shapes(self, state["net_"])
-            self.net_ = restored_net(
-                state["net_"], getattr(self, "device_", None), self.skorch_params
-            )
-            self.device_ = str(self.net_.device)
-            self.history_ = training_history(self.net_)
+        if fitted is not None:
+            name, params = type(self).__name__, self.skorch_params
+            self._keep(FittedNet.from_state(fitted, params, name=name))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

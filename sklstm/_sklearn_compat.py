@@ -2,7 +2,9 @@
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._plotting import _validate_style_kwargs as validate_style_kwargs
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
 )
@@ -18,8 +20,10 @@ __all__ = [
     "Interval",
     "StrOptions",
     "check_feature_names_in",
+    "check_matplotlib_support",
     "check_sample_weight",
     "feature_names_of",
     "fit_context",
     "validate_params",
+    "validate_style_kwargs",
 ]

@@ -42,7 +42,7 @@ def test_arrays_of_ours_are_under_the_checksum_in_every_format(name):
     model = make_model().fit(SERIES[:N_FITTED], SERIES[:N_FITTED, 0])
     dumped, expected = dumps(model), predictions(model)
     weights = model[-1].net_.module_.lstm.weight_hh_l0.detach().numpy()
-    for array in (weights, model[1].context_, model[-1]._target_mean_):
+    for array in (weights, model[1].context_, model[-1]._fitted().scaler.mean):
         assert outcome(load, flipped(dumped, array), expected) == "an error"
 
 

@@ -140,6 +140,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The windows of X seem to hold the newest step first")
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_gives_the_bits_of_its_copy(view):
     view = VIEWS[view]

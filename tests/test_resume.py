@@ -173,7 +173,7 @@ def test_interrupted_fit_ends_in_the_bits_of_one_that_was_not(
 def fit_with_seed(seed, params, weights):
     """A fit whose drawn seed is known."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklstm._regressor.draw_seed", lambda random_state: seed)
+        patch.setattr("sklstm._training._config.draw_seed", lambda random_state: seed)
         return interruptible(**params).fit(WINDOWS, TARGETS, weights)
 
 
@@ -500,7 +500,7 @@ def test_full_disk_is_an_error_that_leaves_file_and_earlier_fit(path, monkeypatc
 
 
 def test_folder_that_is_not_there_is_an_error_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("sklstm._regressor.train", None)
+    monkeypatch.setattr("sklstm._training._train.fit_net", None)
     regressor = make_regressor(checkpoint=tmp_path / "nowhere" / "file")
     with pytest.raises(FileNotFoundError, match="cannot be written"):
         regressor.fit(WINDOWS, TARGETS)

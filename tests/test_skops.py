@@ -212,11 +212,12 @@ def test_planted_code_is_refused_and_does_not_run(kind, place, tmp_path):
         if place == "parameter":
             state["skorch_params"] = node
         elif place == "state":
-            state["_target_mean_"] = node
+            state["_fitted_net"]["content"]["mean"] = node
         elif place == "weight":
-            state["net_"]["content"]["module"]["content"]["dense.bias"] = node
+            net = state["_fitted_net"]["content"]["net"]["content"]
+            net["module"]["content"]["dense.bias"] = node
         else:
-            state["net_"] = node
+            state["_fitted_net"] = node
 
     planted = rewritten(skops.io.dumps(model), plant)
     assert set(skops.io.get_untrusted_types(data=planted)) - set(OURS)
@@ -270,7 +271,7 @@ def test_no_file_adds_an_attribute(name):
 def history_of(n_epochs, **columns):
     def change(state):
         tables = [{"n_epochs": n_epochs, "columns": columns}]
-        state["net_"].update(history=tables)
+        state["_fitted_net"]["net"].update(history=tables)
 
     return change
 

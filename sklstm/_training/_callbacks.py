@@ -2,10 +2,10 @@
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackContext
 from skorch import NeuralNet
 from skorch.callbacks import (
@@ -17,34 +17,32 @@ class FitTasks:
     """The fit of an estimator as a task of scikit-learn's, with one subtask an epoch."""
 
     def __init__(
-        self,
-        estimator: BaseEstimator,
-        *,
-        X: Any,
-        y: Any,
-        metadata: dict[str, Any],
-        max_epochs: int,
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, *, n_epochs: int
     ) -> None:
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit: CallbackContext = estimator._init_callback_context(
-            max_subtasks=max_epochs
-        )
+        self.fit: CallbackContext = estimator._init_callback_context(max_subtasks=n_epochs)
         self.fit.call_on_fit_task_begin(**self.arguments)
 
-    def begin_epoch(self, net: Any) -> None:
+    def begin_epoch(self) -> None:
         """Begin the task of an epoch."""
         self.epoch = self.fit.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self.arguments)
 
-    def end_epoch(self, net: Any) -> bool:
-        """End it with the estimator as if the fit stopped here; whether it should."""
+    def end_epoch(self, attributes: Callable[[], dict[str, Any]]) -> bool:
+        """End it, and return whether training should stop.
+
+        `attributes` gives those of the estimator as if the fit ended here.
+        """
         return self.epoch.call_on_fit_task_end(
-            **self.arguments, reconstruction_attributes={"net_": net}
+            **self.arguments, reconstruction_attributes=attributes
         )
 
-    def end(self) -> None:
+    def end(self, attributes: Callable[[], dict[str, Any]]) -> None:
         """End the task of the whole fit."""
-        self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+        self.fit.call_on_fit_task_end(
+            **self.arguments, reconstruction_attributes=attributes
+        )
 
 
 # Far beyond any weight of use, and far enough below float32's largest number that what is
@@ -109,13 +107,19 @@ def print_plain(text: str) -> None:
 
 
 class EpochTasks(Callback):
-    """Tell scikit-learn's callbacks of each epoch; any of them may stop the training."""
+    """Tell scikit-learn's callbacks of each epoch; any of them may stop the training.
 
-    def __init__(self, tasks: Any) -> None:
+    `fitted` makes a FittedNet of the net as it is.
+    """
+
+    def __init__(self, tasks: FitTasks, fitted: Callable[[Any], Any]) -> None:
         self.tasks = tasks
+        self.fitted = fitted
 
     def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        self.tasks.begin_epoch(net)
+        self.tasks.begin_epoch()
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        net.stop_training |= self.tasks.end_epoch(net)
+        net.stop_training |= self.tasks.end_epoch(
+            lambda: self.fitted(net).estimator_attributes()
+        )

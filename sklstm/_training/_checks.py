@@ -199,14 +199,15 @@ def check_training_rows(
     return rows
 
 
-def check_finite_predictions(predictions: NDArray) -> None:
-    """That the network stayed inside float32, and the target's units inside float64."""
-    finite = np.isfinite(predictions).all(axis=1)
+def check_finite_predictions(predictions: NDArray) -> NDArray:
+    """Return predictions inside float32, and inside float64 in the target's units."""
+    finite = np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)
     if not finite.all():
         raise ValueError(
             f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
             "or y in fit, holds values too large for the network. Scale X as in fit."
         )
+    return predictions
 
 
 def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray) -> None:

@@ -1,11 +1,15 @@
 """What decides a net: the shapes of its weights, and how they are trained."""
 
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from sklstm._network._module import LSTMModule
+from sklstm._network._runtime import resolve_device
 
 # What skorch calls things that LSTMRegressor has parameters for, or decides.
 RESERVED = {
@@ -66,16 +70,11 @@ class Architecture:
         check_can_be_trained(architecture)
         return architecture
 
-    @property
-    def n_weights(self) -> int:
-        """Weights and biases, in closed form: nothing is made for it."""
-        directions = 2 if self.bidirectional else 1
-        width = directions * self.units
-        inputs = self.n_features + (self.num_layers - 1) * width
-        per_direction = inputs + self.num_layers * (self.units + 2)
-        n_weights = directions * 4 * self.units * per_direction
-        n_weights += (width + 1) * self.n_outputs
-        return n_weights + self.residual * self.n_features * self.n_outputs
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return names and shapes of the weights; nothing of their size is made."""
+        check_number_of_layers(self)
+        shapes_alone = LSTMModule(**asdict(self))
+        return {name: tuple(w.shape) for name, w in shapes_alone.state_dict().items()}
 
 
 @dataclass(frozen=True)
@@ -111,15 +110,60 @@ class Training:
         )
 
 
-def check_can_be_trained(architecture: Architecture) -> None:
-    """That a network is not so large that making it would take the machine down."""
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides a fit, beside its data and where it starts."""
+
+    architecture: Architecture
+    training: Training
+    device: str
+    seed: int
+    warm_start: bool
+    checkpoint: str | os.PathLike[str] | None
+    parameters: dict[str, Any]  # all of the regressor's, which a checkpoint compares
+
+    @classmethod
+    def of(
+        cls,
+        regressor: Any,
+        *,
+        n_features: int,
+        n_outputs: int,
+        epochs: int,
+        is_start: bool,
+    ) -> Self:
+        """Build from a regressor's parameters; a fit that continues draws no seed."""
+        return cls(
+            architecture=Architecture.of(
+                regressor, n_features=n_features, n_outputs=n_outputs
+            ),
+            training=Training.of(regressor, epochs=epochs),
+            device=resolve_device(regressor.device),
+            seed=draw_seed(regressor.random_state) if is_start else 0,
+            warm_start=bool(regressor.warm_start),
+            checkpoint=regressor.checkpoint,
+            parameters=regressor.get_params(deep=False),
+        )
+
+
+def check_number_of_layers(architecture: Architecture) -> None:
+    """Check that torch makes so many layers in a reasonable time."""
     if architecture.num_layers > MOST_LAYERS:
         raise ValueError(
             f"num_layers={architecture.num_layers} is more than the {MOST_LAYERS} layers "
             "that torch makes in a reasonable time. Lower it; 1 to 3 is usual."
         )
+
+
+def check_can_be_trained(architecture: Architecture) -> None:
+    """Check that a network is not so large that making it would take the machine down."""
     memory = memory_size()
-    if architecture.n_weights * BYTES_PER_WEIGHT > memory:
+    try:
+        shapes = architecture.weight_shapes().values()
+        n_weights: float = sum(map(math.prod, shapes))
+    except (RuntimeError, OverflowError, TypeError):  # beyond the integers of torch
+        n_weights = math.inf
+    if n_weights * BYTES_PER_WEIGHT > memory:
         raise ValueError(
             f"A network of units={architecture.units} and num_layers="
             f"{architecture.num_layers} for {architecture.n_features} features and "

@@ -15,7 +15,8 @@ from skorch.callbacks import Callback
 
 from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
-from sklstm._training._data import WindowSet
+from sklstm._training._config import TrainingConfig
+from sklstm._training._data import TrainingData
 from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_parts, underlying_series
 
 # Parameters that do not affect the weights, or are compared separately.
@@ -60,11 +61,9 @@ def _value_bytes(array: NDArray) -> bytes:
     return values.tobytes()
 
 
-def identity(
-    regressor: Any, training: WindowSet, validation: WindowSet | None, seed: int
-) -> dict[str, Any]:
+def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
     """What decides the bits of a fit: parameters one by one, and digests of the data."""
-    given = regressor.get_params(deep=False)
+    given, training, validation = config.parameters, data.train, data.valid
     parameters = {
         name: _description(value)
         for name, value in given.items()
@@ -72,17 +71,17 @@ def identity(
     }
     for name, value in (parameters.pop("skorch_params", None) or {}).items():
         parameters[f"skorch_params[{name!r}]"] = value
-    parameters["device"] = regressor.device_
-    parameters["random_state"] = _seed_description(given["random_state"], seed)
-    data = {
+    parameters["device"] = config.device
+    parameters["random_state"] = _seed_description(given["random_state"], config.seed)
+    digests = {
         "X": windows_sha256(training.windows),
         "y": array_sha256(training.targets),
         "sample_weight": array_sha256(training.weights),
     }
     if validation is not None and validation.windows is not training.windows:
-        data["X_val"] = windows_sha256(validation.windows)
-        data["y_val"] = array_sha256(validation.targets)
-    return {"parameters": parameters, "data": data}
+        digests["X_val"] = windows_sha256(validation.windows)
+        digests["y_val"] = array_sha256(validation.targets)
+    return {"parameters": parameters, "data": digests}
 
 
 def _seed_description(random_state: Any, seed: int) -> Any:

@@ -27,7 +27,6 @@ from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import one_thread
 from sklstm._training._batches import Batch, Batches
 from sklstm._training._callbacks import (
-    EpochTasks,
     FiniteWeights,
     KeepBestWeights,
     current_rate,
@@ -264,7 +263,6 @@ def make_net(
     device: str,
     seed: int = 0,
     validation: WindowSet | None = None,
-    tasks: Any = None,
 ) -> WindowNet:
     """A net with Keras's initial weights, all of its chance drawn from `seed`."""
     # Two generators, so that each goes on where it stopped after the net was saved.
@@ -286,7 +284,7 @@ def make_net(
         max_epochs=training.epochs,
         batch_size=training.batch_size,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=_callbacks(training, skorch_params.pop("callbacks", None) or [], tasks),
+        callbacks=_callbacks(training, skorch_params.pop("callbacks", None) or []),
         verbose=training.verbose,
         device=device,
         **skorch_params,
@@ -315,14 +313,11 @@ def _initialized(net: WindowNet, training: Training) -> WindowNet:
         ) from error
 
 
-def _callbacks(training: Training, given: list[Any], tasks: Any) -> list[Any]:
+def _callbacks(training: Training, given: list[Any]) -> list[Any]:
     callbacks: list[Any] = []
     if training.max_grad_norm is not None:
         callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
     if training.n_iter_no_change is not None:
         stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
         callbacks.append(("keep_best_weights", stopping))
-    callbacks += given
-    if tasks is not None:
-        callbacks.append(("epoch_tasks", EpochTasks(tasks)))
-    return callbacks
+    return callbacks + given

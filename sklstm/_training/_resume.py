@@ -23,7 +23,8 @@ from sklstm._training._callback_state import (
     load_callback_state,
     stateful,
 )
-from sklstm._training._data import WindowSet
+from sklstm._training._config import TrainingConfig
+from sklstm._training._data import TrainingData
 from sklstm._training._identity import check_same_fit, identity
 from sklstm._training._net import WindowNet
 from sklstm._training._state import (
@@ -68,21 +69,18 @@ class SavedFit:
 
 
 @contextmanager
-def resumed_fit(
-    regressor: Any, training: WindowSet, validation: WindowSet | None, *, seed: int
-) -> Iterator["EpochSaver"]:
+def resumed_fit(config: TrainingConfig, data: TrainingData) -> Iterator["EpochSaver"]:
     """Give what saves each epoch of a fit, and continues from those that were saved."""
-    if regressor.checkpoint is None:
-        yield EpochSaver(None, {}, seed)
+    if config.checkpoint is None:
+        yield EpochSaver(None, {}, config.seed)
         return
-    if regressor.warm_start:
+    if config.warm_start:
         raise ValueError(
             "checkpoint does not support warm_start=True, whose fits begin where the "
             "regressor stands. Save the regressor between them, or set warm_start=False."
         )
-    file = CheckpointFile.of(regressor.checkpoint)
-    current = identity(regressor, training, validation, seed)
-    epochs = int(regressor.epochs)
+    file = CheckpointFile.of(config.checkpoint)
+    current, epochs = identity(config, data), config.training.epochs
     with ExitStack() as stack:
         saved = _saved_fit(file, current, epochs)
         if saved is None or not saved.is_finished(epochs):
@@ -92,7 +90,7 @@ def resumed_fit(
                 raise write_error(file, error) from error
             # Read again, since another fit may have written before the file was locked.
             saved = _saved_fit(file, current, epochs)
-        yield EpochSaver(file, current, seed, saved=saved)
+        yield EpochSaver(file, current, config.seed, saved=saved)
 
 
 def _saved_fit(
@@ -173,7 +171,7 @@ class EpochSaver(Callback):
             seed=self.seed,
             n_epochs=len(net.history),
             stopped=bool(net.stop_training),
-            net=net_state(net, resumable=True),
+            net=net_state(net, n_epochs=len(net.history), resumable=True),
             callbacks=[callback_state(callback) for callback in self._stateful(net)],
         )
         try:

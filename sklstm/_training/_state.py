@@ -1,6 +1,5 @@
 """The state of a net as arrays and plain values, and back."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args
 
@@ -28,55 +27,24 @@ MALFORMED = (
 )
 
 
-def iter_weight_shapes(
-    architecture: Architecture,
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of the module's weights; nothing of their size is made."""
-    a = architecture
-    directions = ["", "_reverse"] if a.bidirectional else [""]
-    width = a.units * len(directions)
-    if a.residual:
-        yield from [("center", (a.n_features,)), ("scale", (a.n_features,))]
-        yield "linear.weight", (a.n_outputs, a.n_features)
-    yield from [("dense.weight", (a.n_outputs, width)), ("dense.bias", (a.n_outputs,))]
-    for layer in range(a.num_layers):
-        n_inputs = a.n_features if layer == 0 else width
-        for direction in directions:
-            end = f"l{layer}{direction}"
-            yield f"lstm.weight_ih_{end}", (4 * a.units, n_inputs)
-            yield f"lstm.weight_hh_{end}", (4 * a.units, a.units)
-            yield f"lstm.bias_ih_{end}", (4 * a.units,)
-            yield f"lstm.bias_hh_{end}", (4 * a.units,)
-
-
 def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str | None:
     """What is wrong with weights that should be those of the architecture, if anything."""
-    n_expected = 0
-    for name, shape in iter_weight_shapes(architecture):
-        n_expected += 1
+    shapes = architecture.weight_shapes()
+    for name, shape in shapes.items():
         weight = weights.get(name)
-        # Ends at the first weight that is missing, however many layers are claimed.
         if not isinstance(weight, np.ndarray) or weight.dtype != np.float32:
             return f"{name} should be an array of float32, got {type(weight).__name__}"
         if weight.shape != shape:
             return f"{name} should be of shape {shape}, got {weight.shape}"
         if not np.isfinite(weight).all():
             return f"{name} holds values that are not finite"
-    if len(weights) != n_expected:
-        return f"{n_expected} weights were expected, got {len(weights)}"
+    if len(weights) != len(shapes):
+        return f"{len(shapes)} weights were expected, got {len(weights)}"
     return None
 
 
-def training_history(net: WindowNet) -> list[dict[str, Any]]:
-    """One dict an epoch: epoch, losses, learning rate, seconds, and callbacks' records."""
-    return [
-        {"duration" if key == "dur" else key: value for key, value in epoch.items()}
-        for epoch in _told_history(net)
-    ]
-
-
-def _told_history(net: WindowNet) -> list[dict[str, Any]]:
-    """The net's own history without what only further training needs."""
+def recorded_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the epochs of a net without what only further training needs."""
     return [
         {
             # Seconds to 7 digits, which halves what they take in a file.
@@ -84,32 +52,33 @@ def _told_history(net: WindowNet) -> list[dict[str, Any]]:
             for key, value in epoch.items()
             if not key.endswith(("batches", "_batch_count", "_best"))
         }
-        for epoch in net.history
+        for epoch in history
     ]
 
 
-def _whole_history(net: WindowNet) -> list[dict[str, Any]]:
+def _whole_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {key: to_plain(value) for key, value in epoch.items() if key != "batches"}
-        for epoch in net.history
+        for epoch in history
     ]
 
 
-def net_state(net: WindowNet, *, resumable: bool) -> dict[str, Any]:
-    """All that predictions need, as arrays and plain values.
+def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, Any]:
+    """Return all that predictions need, as arrays and plain values.
 
     With `resumable`, also all that further training needs to be the same to the last bit:
     the optimizer, which takes twice the weights for Adam, and the generators.
     """
+    history = net.history[:n_epochs]
     state = {
         "architecture": asdict(net.architecture),
         "training": asdict(replace(net.training, skorch_params={})),
         "module": to_arrays(effective_weights(check_can_be_saved(net.own_module))),
-        "history": to_columns(to_arrays(_told_history(net))),
+        "history": to_columns(to_arrays(recorded_epochs(history))),
     }
     if resumable:
         state |= {
-            "history": to_columns(to_arrays(_whole_history(net))),
+            "history": to_columns(to_arrays(_whole_epochs(history))),
             "optimizer": to_arrays(net.optimizer_.state_dict()),
             "optimizer_name": type(net.optimizer_).__name__,
             "initial_generator": to_arrays(net.own_module.generator.get_state()),
@@ -193,25 +162,13 @@ def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
     return None
 
 
-def check_fitted_shapes(regressor: Any, state: dict[str, Any]) -> None:
-    """That what surrounds a net of `net_state` is of its shapes, and finite."""
-    architecture, name = check_net_state(state), type(regressor).__name__
-    n_features, n_outputs = architecture.n_features, architecture.n_outputs
-    try:
-        shape, window_shape = regressor._target_shape_, regressor.window_shape_
-        scale = np.array([regressor._target_mean_, regressor._target_scale_], np.float64)
-        lengths = [*shape, *window_shape, regressor.n_outputs_, regressor.n_features_in_]
-        fits = (
-            regressor.n_outputs_ == n_outputs == np.prod(shape, dtype=int)
-            and len(window_shape) == 2
-            and window_shape[1] == n_features
-            and scale.shape == (2, n_outputs)
-            and all(isinstance(length, int) and length > 0 for length in lengths)
-        )
-    except (ValueError, *MALFORMED) as error:
-        raise damage_error(name, f"{type(error).__name__} {error}") from error
-    if not fits or not np.isfinite(scale).all():
-        raise damage_error(name, "the shapes of its targets and windows do not fit it")
+def _lowest_losses(epochs: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the lowest loss of each kind, which later epochs are compared with."""
+    return {
+        prefix: min(losses)
+        for prefix in ("train", "valid")
+        if (losses := [e[f"{prefix}_loss"] for e in epochs if f"{prefix}_loss" in e])
+    }
 
 
 def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
@@ -231,5 +188,6 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
         group.setdefault("initial_lr", net.lr)  # a schedule goes on from it
     epochs = training_epochs(state["history"])
     net.history.extend({**epoch, "batches": []} for epoch in epochs)
+    net.lowest_losses = _lowest_losses(epochs)
     net.starts_at_best = state["training"]["n_iter_no_change"] is not None
     net.module_.eval()

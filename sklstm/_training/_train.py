@@ -1,25 +1,92 @@
-"""What is done with a net: train it, go on with it, save and restore it."""
+"""From data and a configuration to a FittedNet: training from scratch, and continuing."""
+
+import copy
 
 import numpy as np
 import torch
 
-from sklstm._network._module import LSTMModule
+from sklstm._network._module import LSTMModule, effective_weights
+from sklstm._network._prediction import predict
+from sklstm._network._runtime import one_thread, training_modes
+from sklstm._training._callbacks import EpochTasks, FitTasks, KeepBestWeights
+from sklstm._training._checks import check_predictions_vary
 from sklstm._training._config import (
+    TrainingConfig,
     check_same_architecture,
+    check_same_optimizer,
 )
-from sklstm._training._data import WindowSet
-from sklstm._training._net import WindowNet
+from sklstm._training._data import (
+    ScaledWindowSet,
+    TrainingData,
+    WindowSet,
+    scaled,
+    spread_rows,
+    target_scaler,
+    without_repeats,
+)
+from sklstm._training._fitted import FittedNet
+from sklstm._training._net import WindowNet, make_net
+from sklstm._training._resume import resumed_fit
 from sklstm._training._scaling import linear_forecast, mean_and_deviation
-from sklstm._training._state import load_net_state, net_state
+from sklstm._training._state import check_can_be_saved
 
 
-def train(net: WindowNet, windows: WindowSet) -> None:
-    """Train, and leave the module ready to predict."""
+def train(
+    config: TrainingConfig,
+    data: TrainingData,
+    *,
+    start: FittedNet | None = None,
+    tasks: FitTasks | None = None,
+) -> FittedNet:
+    """Train a net from scratch, or from where another fit stopped.
+
+    `tasks` are told of each epoch; without them, this is one call of `partial_fit`.
+    """
+    training, is_partial = config.training, tasks is None
+    rows = data.train
+    if len(rows) <= training.batch_size:
+        rows = without_repeats(rows)
+    scaler = target_scaler(
+        rows,
+        data.shape,
+        normalize=training.normalize_y,
+        before=None if start is None else start.scaler,
+    )
+
+    def fitted(net: WindowNet) -> FittedNet:
+        """Return the fit as it would be if it ended here."""
+        best = _best_epoch(net)
+        return FittedNet(net, scaler, data.shape, len(net.history), best, is_partial)
+
+    with one_thread(), training_modes(), resumed_fit(config, data) as saver:
+        net = make_net(
+            config.architecture,
+            training,
+            device=config.device,
+            seed=saver.seed,
+            validation=None if data.valid is None else scaled(data.valid, scaler),
+        )
+        if start is not None:
+            continue_from(net, start, shares_history=is_partial)
+        if tasks is not None:
+            net.callbacks_.append(("epoch_tasks", EpochTasks(tasks, fitted)))
+        saver.join(net)
+        fit_net(net, scaled(rows, scaler))
+    result = fitted(net)
+    _check_sees_windows(result, rows)
+    return result
+
+
+def fit_net(net: WindowNet, windows: ScaledWindowSet | WindowSet) -> None:
+    """Train a net, and leave it ready to predict, without any of the data."""
     if net.architecture.residual and not net.history:
         start_at_linear_forecast(net.own_module, windows)
     net.partial_fit(windows)
     net.module_.eval()
-    net.train_split = None  # not to keep the validation data
+    net.train_split = None
+    net.callbacks_ = [
+        pair for pair in net.callbacks_ if not isinstance(pair[1], EpochTasks)
+    ]
 
 
 def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
@@ -34,15 +101,52 @@ def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
     module.start_linear(*map(torch.from_numpy, (slopes, intercept, center, scale)))
 
 
-def resume(net: WindowNet, previous: WindowNet) -> None:
-    """Let a new net go on where another stopped, which stays as it is."""
-    check_same_architecture(previous.architecture, net.architecture)
-    state = net_state(previous, resumable=True)
-    if not previous.is_resumable:
-        del state["optimizer"]
-    load_net_state(net, state)
+def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> None:
+    """Put a new net where another fit stopped, whose own net stays as it is.
+
+    A shared history is appended to, so that no call copies the epochs of all before it.
+    """
+    before = start.net
+    check_same_architecture(before.architecture, net.architecture)
+    module = check_can_be_saved(before.own_module)
+    net.own_module.load_state_dict(effective_weights(module))
+    if before.is_resumable:
+        names = (type(n.optimizer_).__name__ for n in (before, net))
+        check_same_optimizer(*names)
+        state = copy.deepcopy(before.optimizer_.state_dict())
+        net.optimizer_.load_state_dict(state)
+    for group in net.optimizer_.param_groups:
+        group["lr"] = net.lr
+        group.setdefault("initial_lr", net.lr)  # a schedule continues from it
+    _copy_state(module.generator, net.own_module.generator)
+    _copy_state(before.generator, net.generator)
+    net.lowest_losses = dict(before.lowest_losses)
+    net.starts_at_best = start.best_epoch is not None
+    if shares_history:
+        del before.history[start.n_epochs :]  # of a call that failed
+        net.history_ = before.history
+    else:
+        net.history.extend(copy.deepcopy(before.history[: start.n_epochs]))
 
 
-def best_epoch(net: WindowNet) -> int:
-    """The epoch whose weights early stopping kept, counted from 1."""
-    return dict(net.callbacks_)["keep_best_weights"].best_epoch_
+def _copy_state(
+    source: torch.Generator | None, destination: torch.Generator | None
+) -> None:
+    assert source is not None
+    assert destination is not None
+    destination.set_state(source.get_state())
+
+
+def _best_epoch(net: WindowNet) -> int | None:
+    """Return the epoch whose weights early stopping keeps, counted from 1."""
+    kept = [cb.best_epoch_ for _, cb in net.callbacks_ if isinstance(cb, KeepBestWeights)]
+    return kept[0] if kept else None
+
+
+def _check_sees_windows(fitted: FittedNet, rows: WindowSet) -> None:
+    """Warn where the trained network gives one output for windows that differ."""
+    chosen = spread_rows(rows)
+    windows = rows.windows[chosen]
+    n_known = np.full(len(windows), windows.shape[1])
+    outputs = predict(fitted.net.module_, windows, n_known)
+    check_predictions_vary(windows, outputs, rows.targets[chosen])

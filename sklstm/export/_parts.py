@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -22,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network._module import effective_weights
 from sklstm._regressor import LSTMRegressor
+from sklstm._sklearn_compat import BaseSearchCV
 from sklstm.windows._transformer import WindowTransformer
 
 SCALERS = (StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler)
@@ -68,7 +68,8 @@ def parts_of(estimator: Any) -> Parts:
     scaling = [operation for _, step in before for operation in _operations(step)]
     if transformer is None:  # the columns of a table, which are the steps
         scaling = [(operator, values.reshape(-1, 1)) for operator, values in scaling]
-    module = regressor.net_.own_module
+    fitted = regressor._fitted()
+    module, scaler = fitted.net.own_module, fitted.scaler
     names = getattr(estimator, "feature_names_in_", None)
     return Parts(
         window_shape=(network_shape[0] * network_shape[1] // n_features, n_features),
@@ -81,9 +82,9 @@ def parts_of(estimator: Any) -> Parts:
         },
         num_layers=module.lstm.num_layers,
         bidirectional=module.lstm.bidirectional,
-        target_mean=np.asarray(regressor._target_mean_, dtype=np.float64),
-        target_scale=np.asarray(regressor._target_scale_, dtype=np.float64),
-        target_shape=tuple(regressor._target_shape_),
+        target_mean=scaler.mean,
+        target_scale=scaler.scale,
+        target_shape=scaler.shape,
     )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
+
+from sklstm._sklearn_compat import check_matplotlib_support, validate_style_kwargs
 
 # Up to so many points, each of them is marked.
 FEW_POINTS = 60
@@ -46,7 +46,7 @@ def make_axes(
 
 def styled(defaults: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """Keywords for matplotlib, where the user's come before ours."""
-    chosen = _validate_style_kwargs({}, given or {})
+    chosen = validate_style_kwargs({}, given or {})
     kept = {**defaults}
     for name, other in (("color", "facecolor"), ("facecolor", "color")):
         if name in chosen:  # matplotlib warns of both

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._pipelines import resolve_regressor
+from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._checks import check_windows
 from sklstm.inspection._axes import (
     FEW_POINTS,
@@ -247,7 +247,9 @@ class ForecastDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         regressor, windows = resolve_regressor(estimator, X)
         y_pred = regressor.predict(windows)
-        _, n_known = check_windows(regressor, windows, reset=False)
+        _, n_known, _ = check_windows(
+            regressor, windows, like=regressor._fitted().shape.inputs
+        )
         return cls.from_predictions(
             y,
             y_pred,

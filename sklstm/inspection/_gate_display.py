@@ -6,9 +6,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._pipelines import resolve_regressor
+from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._checks import check_windows
 from sklstm.inspection._axes import (
     FEW_POINTS,
@@ -274,7 +274,9 @@ class GateDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         regressor, windows = resolve_regressor(estimator, X)
-        windows, n_known = check_windows(regressor, windows, reset=False)
+        windows, n_known, _ = check_windows(
+            regressor, windows, like=regressor._fitted().shape.inputs
+        )
         which = {"layer": layer, "direction": direction}
         if row is None and len(windows) > 1:
             parts = parts_of_windows(regressor, windows, n_known, **which)

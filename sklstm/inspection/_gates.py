@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions, validate_params
 
 from sklstm._network._module import effective_weights
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
+from sklstm._sklearn_compat import StrOptions, validate_params
 from sklstm._training._checks import check_windows
 from sklstm.inspection._equations import (
     PARTS,
@@ -154,7 +154,7 @@ def gates(
     ValueError: X has windows of 1 steps, but LSTMRegressor is expecting windows of 8...
     """
     regressor, X = resolve_regressor(estimator, X)
-    windows, n_known = check_windows(regressor, X, reset=False)
+    windows, n_known, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
     return parts_of_steps(regressor, windows, n_known, layer=layer, direction=direction)
 
 
@@ -280,7 +280,7 @@ def cell_gradient(
     sklearn.exceptions.NotFittedError: This LSTMRegressor instance is not fitted yet...
     """
     regressor, X = resolve_regressor(estimator, X)
-    windows, n_known = check_windows(regressor, X, reset=False)
+    windows, n_known, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
     norms = np.full(windows.shape[:2], np.nan)
     for rows, known, states, cell in iter_states(
         regressor, windows, n_known, layer=layer, direction=direction

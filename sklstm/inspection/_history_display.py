@@ -4,11 +4,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._network._losses import LOSSES
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
+from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm.inspection._axes import (
     FEW_POINTS,
     add_legend,

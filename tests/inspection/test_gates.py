@@ -144,7 +144,8 @@ def test_predictions_are_made_of_the_hidden_states(bidirectional, residual):
     if residual:
         last_step = (windows[3:, -1] - weights["center"]) / weights["scale"]
         outputs += last_step @ weights["linear.weight"].T
-    y_pred = outputs[:, 0] * regressor._target_scale_ + regressor._target_mean_
+    scaler = regressor._fitted().scaler
+    y_pred = scaler.predictions(outputs)
     np.testing.assert_allclose(regressor.predict(windows[3:]), y_pred, rtol=0, atol=1e-5)
 
 

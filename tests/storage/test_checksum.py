@@ -23,7 +23,6 @@ from sklstm._storage import _checksum as saved_state
 from sklstm._storage._checksum import CHECKSUM, verify_checksum, with_checksum
 from sklstm._storage._digest import sha256
 from sklstm._training._config import Architecture
-from sklstm._training._state import iter_weight_shapes
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(30, 4, 2))
@@ -133,7 +132,7 @@ def test_pickle_stays_small_after_a_thousand_epochs():
 
 def test_optimizer_is_saved_only_where_training_goes_on_with_it():
     def has_optimizer(regressor):
-        return "optimizer" in regressor.__getstate__()["net_"]
+        return "optimizer" in regressor.__getstate__()["_fitted_net"]["net"]
 
     assert not has_optimizer(fitted())
     assert has_optimizer(fitted(warm_start=True))
@@ -198,11 +197,11 @@ def test_every_change_of_a_value_is_noticed(form):
         changed = {**state, name: "another"}
         with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
             loaded_from(regressor, changed)
-    for name, weight in state["net_"]["module"].items():
+    for name, weight in state["_fitted_net"]["net"]["module"].items():
         changed = copy.deepcopy(state)
-        flat = changed["net_"]["module"][name].reshape(-1).view(np.uint8)
+        flat = changed["_fitted_net"]["net"]["module"][name].reshape(-1).view(np.uint8)
         flat[RNG.integers(flat.size)] ^= 1 << RNG.integers(8)
-        assert weight.tobytes() != changed["net_"]["module"][name].tobytes()
+        assert weight.tobytes() != changed["_fitted_net"]["net"]["module"][name].tobytes()
         with pytest.raises(ValueError, match=r"LSTMRegressor is damaged.*SHA-256"):
             loaded_from(regressor, changed)
 
@@ -240,8 +239,10 @@ def claiming(**architecture):
     """A small state whose network is said to be another, and its regressor."""
     regressor = fitted()
     state = regressor.__getstate__()
-    net = {**state["net_"], "architecture": state["net_"]["architecture"] | architecture}
-    return regressor, crafted({**state, "net_": net})
+    fitted_net = state["_fitted_net"]
+    net = fitted_net["net"]
+    net = {**net, "architecture": net["architecture"] | architecture}
+    return regressor, crafted({**state, "_fitted_net": {**fitted_net, "net": net}})
 
 
 CLAIMS = [
@@ -273,13 +274,13 @@ def test_claims_that_the_weights_do_not_bear_out_are_refused_before_memory_is_ta
 
 def change(name, value):
     def changed(state):
-        state["net_"]["module"][name] = value
+        state["net"]["module"][name] = value
 
     return changed
 
 
 def drop(name):
-    return lambda state: state["net_"]["module"].pop(name)
+    return lambda state: state["net"]["module"].pop(name)
 
 
 FAULTS = {
@@ -288,37 +289,36 @@ FAULTS = {
     "no array": (change("dense.bias", [0.0]), "array of float32"),
     "missing": (drop("dense.bias"), "dense.bias should be"),
     "too many": (change("extra", np.zeros(1, np.float32)), "weights were expected"),
-    "scale": (lambda s: s.update(_target_scale_=np.ones(2)), "damaged"),
-    "scale not finite": (lambda s: s.update(_target_mean_=np.array([np.inf])), "damaged"),
-    "no scale": (lambda s: s.pop("_target_mean_"), "_target_mean_"),
-    "outputs": (lambda s: s.update(n_outputs_=2), "damaged"),
-    "target shape": (lambda s: s.update(_target_shape_=(5,)), "damaged"),
-    "window shape": (lambda s: s.update(window_shape_=(4, 9)), "damaged"),
-    "no window shape": (lambda s: s.update(window_shape_=None), "damaged"),
-    "history": (lambda s: s["net_"]["history"][0].update(n_epochs=10**12), "history is"),
-    "no history": (lambda s: s["net_"].pop("history"), "history"),
-    "training": (lambda s: s["net_"]["training"].update(surprise=1), "surprise"),
-    "loss": (lambda s: s["net_"]["training"].update(loss="none"), "none"),
-    "no module": (lambda s: s["net_"].pop("module"), "module"),
-    "net": (lambda s: s.update(net_=[1]), "damaged"),
-    "history of no table": (lambda s: s["net_"].update(history=[3]), "history is"),
-    "history of another type": (lambda s: s["net_"].update(history="x"), "history is"),
+    "scale": (lambda s: s.update(scale=np.ones(2)), "damaged"),
+    "scale not finite": (lambda s: s.update(mean=np.array([np.inf])), "damaged"),
+    "no scale": (lambda s: s.pop("mean"), "mean"),
+    "outputs": (lambda s: s.update(target_shape=[2]), "damaged"),
+    "target shape": (lambda s: s.update(target_shape=[5]), "damaged"),
+    "window shape": (lambda s: s["inputs"].update(n_features=9), "damaged"),
+    "no window shape": (lambda s: s.update(inputs=None), "damaged"),
+    "history": (lambda s: s["net"]["history"][0].update(n_epochs=10**12), "history is"),
+    "no history": (lambda s: s["net"].pop("history"), "history"),
+    "training": (lambda s: s["net"]["training"].update(surprise=1), "surprise"),
+    "loss": (lambda s: s["net"]["training"].update(loss="none"), "none"),
+    "no module": (lambda s: s["net"].pop("module"), "module"),
+    "net": (lambda s: s.update(net=[1]), "damaged"),
+    "history of no table": (lambda s: s["net"].update(history=[3]), "history is"),
+    "history of another type": (lambda s: s["net"].update(history="x"), "history is"),
     "losses as text": (
-        lambda s: s["net_"]["history"][0]["columns"].update(train_loss=["a", "b"]),
+        lambda s: s["net"]["history"][0]["columns"].update(train_loss=["a", "b"]),
         "train_loss is no column",
     ),
     "epochs in another order": (
-        lambda s: s["net_"]["history"][0]["columns"].update(epoch=np.array([2, 1])),
+        lambda s: s["net"]["history"][0]["columns"].update(epoch=np.array([2, 1])),
         "not numbered from 1",
     ),
-    "device": (lambda s: s.update(device_=[]), "damaged"),
-    "no device": (lambda s: s.pop("device_"), "damaged"),
-    "skorch_params": (lambda s: s.update(skorch_params=3, warm_start=True), None),
-    "shapes of floats": (lambda s: s.update(_target_shape_=(1.0,)), "damaged"),
-    "features": (lambda s: s.update(n_features_in_="2"), "damaged"),
-    "batch": (lambda s: s["net_"]["training"].update(batch_size=None), "batch_size is"),
-    "rate": (lambda s: s["net_"]["training"].update(learning_rate="x"), "damaged"),
-    "no architecture": (lambda s: s["net_"].pop("architecture"), "architecture"),
+    "device": (lambda s: s.update(device=[]), "damaged"),
+    "no device": (lambda s: s.pop("device"), "damaged"),
+    "shapes of floats": (lambda s: s.update(target_shape=[1.0]), "damaged"),
+    "features": (lambda s: s["inputs"].update(n_columns="2"), "damaged"),
+    "batch": (lambda s: s["net"]["training"].update(batch_size=None), "batch_size is"),
+    "rate": (lambda s: s["net"]["training"].update(learning_rate="x"), "damaged"),
+    "no architecture": (lambda s: s["net"].pop("architecture"), "architecture"),
 }
 
 
@@ -327,7 +327,7 @@ def test_faults_with_a_good_checksum_are_refused_by_name(fault):
     put_in, message = FAULTS[fault]
     regressor = fitted()
     state = copy.deepcopy(regressor.__getstate__())
-    put_in(state)
+    put_in(state["_fitted_net"])
     if message is None:  # of no use to predictions
         loaded = loaded_from(regressor, crafted(state))
         np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
@@ -337,12 +337,12 @@ def test_faults_with_a_good_checksum_are_refused_by_name(fault):
 
 
 def of_optimizer(change):
-    return lambda state: change(state["net_"]["optimizer"])
+    return lambda state: change(state["_fitted_net"]["net"]["optimizer"])
 
 
 # torch's fused kernel reads moments of another shape beyond their end.
 OPTIMIZER_FAULTS = {
-    "none": lambda s: s["net_"].update(optimizer=None),
+    "none": lambda s: s["_fitted_net"]["net"].update(optimizer=None),
     "no groups": of_optimizer(lambda o: o.update(param_groups=[])),
     "group of others": of_optimizer(lambda o: o["param_groups"][0].update(params=[5])),
     "betas": of_optimizer(lambda o: o["param_groups"][0].update(betas="ab")),
@@ -360,8 +360,10 @@ OPTIMIZER_FAULTS = {
     "no moment": of_optimizer(lambda o: o["state"][0].pop("exp_avg")),
     "step": of_optimizer(lambda o: o["state"][0].update(step=np.zeros(3, np.float32))),
     "amsgrad": of_optimizer(lambda o: o["param_groups"][0].update(amsgrad=True)),
-    "generator": lambda s: s["net_"].update(order_generator=np.zeros(3, np.uint8)),
-    "no generator": lambda s: s["net_"].pop("initial_generator"),
+    "generator": lambda s: s["_fitted_net"]["net"].update(
+        order_generator=np.zeros(3, np.uint8)
+    ),
+    "no generator": lambda s: s["_fitted_net"]["net"].pop("initial_generator"),
 }
 
 
@@ -577,7 +579,7 @@ def test_expected_shapes_are_those_of_the_module(form, n_outputs):
     y = TARGETS if n_outputs == 1 else RNG.normal(size=(30, 3))
     net = make_regressor(**FORMS[form]).fit(WINDOWS, y).net_
     shapes = {name: tuple(w.shape) for name, w in net.module_.state_dict().items()}
-    assert dict(iter_weight_shapes(net.architecture)) == shapes
+    assert net.architecture.weight_shapes() == shapes
     assert isinstance(net.architecture, Architecture)
 
 

@@ -14,8 +14,8 @@ from sklstm._network._prediction import predict
 from sklstm._network._runtime import resolve_device
 from sklstm._training._data import WindowSet
 from sklstm._training._net import Architecture, Training, make_net
-from sklstm._training._state import training_history
-from sklstm._training._train import train
+from sklstm._training._state import recorded_epochs
+from sklstm._training._train import fit_net
 
 
 def small_net(n_outputs=1, *, units=5, num_layers=1, dropout=0.0, **training):
@@ -107,10 +107,10 @@ def test_training_equals_a_plain_loop(n_outputs, loss, max_grad_norm):
         loss=loss,
         max_grad_norm=max_grad_norm,
     )
-    train(net, WindowSet(windows, targets, np.arange(14)))
+    fit_net(net, WindowSet(windows, targets, np.arange(14)))
     for weight, expected in zip(net.module_.parameters(), weights, strict=True):
         torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-5)
-    recorded = [epoch["train_loss"] for epoch in training_history(net)]
+    recorded = [epoch["train_loss"] for epoch in recorded_epochs(net.history)]
     np.testing.assert_allclose(recorded, losses, rtol=1e-4)
 
 
@@ -124,7 +124,7 @@ def test_training_reads_the_named_rows_only():
         windows[others] += change
         targets[others] += change
         net = small_net(epochs=3, batch_size=2)
-        train(net, WindowSet(windows, targets, rows))
+        fit_net(net, WindowSet(windows, targets, rows))
         outputs.append(predict(net.module_, windows[rows], np.full(5, 4)))
     np.testing.assert_array_equal(*outputs)
 
@@ -142,7 +142,7 @@ def test_keyboard_interrupt_in_a_batch_leaves_training():
 
     net.module_.register_forward_hook(interrupt_in_third_batch)
     with pytest.raises(KeyboardInterrupt):
-        train(net, WindowSet(np.zeros((8, 4, 2)), np.zeros((8, 1)), np.arange(8)))
+        fit_net(net, WindowSet(np.zeros((8, 4, 2)), np.zeros((8, 1)), np.arange(8)))
     assert n_batches == 3
 
 
@@ -182,7 +182,7 @@ def test_trained_net_is_left_ready_to_predict():
     # With dropout still on, two predictions of the same rows would differ.
     net = small_net(num_layers=2, dropout=0.5)
     windows, known = np.ones((6, 4, 2)), np.full(6, 4)
-    train(net, WindowSet(windows, np.ones((6, 1)), np.arange(6)))
+    fit_net(net, WindowSet(windows, np.ones((6, 1)), np.arange(6)))
     np.testing.assert_array_equal(
         predict(net.module_, windows, known), predict(net.module_, windows, known)
     )

@@ -8,9 +8,9 @@ from sklearn.metrics import r2_score
 
 from sklstm import LSTMRegressor, make_windows
 from sklstm._training._scaling import (
+    TargetScaler,
     mean_and_deviation,
     r_squared,
-    scale_of_more_targets,
     standardized,
 )
 
@@ -64,17 +64,23 @@ def test_squares_of_extreme_targets_neither_overflow_nor_vanish(extreme):
 
 
 def test_scale_of_targets_that_have_varied_stays():
-    scale = np.array([1.0]), np.array([2.0])
-    assert scale_of_more_targets(*scale, np.array([[9.0], [7.0]]), None) == scale
+    scaler = TargetScaler(np.array([1.0]), np.array([2.0]), ())
+    assert scaler.with_more_targets(np.array([[9.0], [7.0]]), None) is scaler
 
 
 def test_scale_of_a_constant_target_is_that_of_the_constant_and_the_new_targets():
     # 0, 2, 4: mean 2, variance (4 + 0 + 4) / 3. The second column has varied already.
-    mean, deviation = scale_of_more_targets(
-        np.array([0.0, 5.0]), np.array([0.0, 3.0]), np.array([[2.0, 1.0], [4.0, 1.0]]), None
-    )
-    np.testing.assert_allclose(mean, [2, 5])
-    np.testing.assert_allclose(deviation, [np.sqrt(8 / 3), 3])
+    scaler = TargetScaler(np.array([0.0, 5.0]), np.array([0.0, 3.0]), (2,))
+    later = scaler.with_more_targets(np.array([[2.0, 1.0], [4.0, 1.0]]), None)
+    np.testing.assert_allclose(later.mean, [2, 5])
+    np.testing.assert_allclose(later.scale, [np.sqrt(8 / 3), 3])
+
+
+def test_scaled_targets_come_back_in_their_units_and_shape():
+    y = RNG.normal(size=(20, 1)) * 3 + 7
+    scaler = TargetScaler.fit(y, None, shape=(), normalize=True)
+    np.testing.assert_allclose(scaler.scaled(y).std(), 1)
+    np.testing.assert_allclose(scaler.predictions(scaler.scaled(y)), y[:, 0])
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e6, 1e-6])

@@ -1,0 +1,164 @@
+"""FittedNet: a trained net, and everything that predictions need beside it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklstm._network._prediction import predict
+from sklstm._storage._checksum import damage_error
+from sklstm._training._checks import InputShape
+from sklstm._training._data import DataShape
+from sklstm._training._net import WindowNet
+from sklstm._training._scaling import TargetScaler
+from sklstm._training._state import (
+    MALFORMED,
+    check_net_state,
+    net_state,
+    recorded_epochs,
+    restored_net,
+)
+
+
+@dataclass(frozen=True)
+class FittedNet:
+    """What one fit has learned. A later fit makes another one and changes nothing here.
+
+    Attributes
+    ----------
+    net : WindowNet
+        The trained net.
+
+    scaler : TargetScaler
+        Mean and scale of the targets.
+
+    shape : DataShape
+        Shapes of the windows and targets.
+
+    n_epochs : int
+        Epochs trained. The history of the net may be longer, since calls of `partial_fit`
+        append to one list instead of copying it.
+
+    best_epoch : int or None
+        Epoch whose weights were kept, where validation chose.
+
+    by_partial_fit : bool
+        Whether the last epoch was trained by `partial_fit`.
+    """
+
+    net: WindowNet
+    scaler: TargetScaler
+    shape: DataShape
+    n_epochs: int
+    best_epoch: int | None = None
+    by_partial_fit: bool = False
+
+    def predict(
+        self, windows: NDArray, n_known: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Return predictions in the units and the shape of the targets."""
+        return self.scaler.predictions(predict(self.net.module_, windows, n_known))
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One dict an epoch, without what only further training needs."""
+        return [
+            {"duration" if key == "dur" else key: value for key, value in epoch.items()}
+            for epoch in recorded_epochs(self.net.history[: self.n_epochs])
+        ]
+
+    def public_attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of the regressor, but for its history."""
+        inputs = self.shape.inputs
+        attributes = {
+            "net_": self.net,
+            "n_iter_": self.n_epochs,
+            "n_outputs_": self.shape.n_outputs,
+            "n_features_in_": inputs.n_features_in,
+            "window_shape_": (inputs.seq_length, inputs.n_features),
+            "device_": str(self.net.device),
+        }
+        if inputs.column_names is not None:
+            attributes["feature_names_in_"] = inputs.column_names_array
+        if self.best_epoch is not None:
+            attributes["best_epoch_"] = self.best_epoch
+        return attributes
+
+    def estimator_attributes(self) -> dict[str, Any]:
+        """Return all attributes that a fit sets, by name."""
+        return {"_fitted_net": self, **self.public_attributes()}
+
+    def state(self, *, warm_start: bool) -> dict[str, Any]:
+        """Return arrays and plain values; with the optimizer if training may continue."""
+        is_resumable = (warm_start or self.by_partial_fit) and self.net.is_resumable
+        return {
+            "net": net_state(self.net, n_epochs=self.n_epochs, resumable=is_resumable),
+            "device": str(self.net.device),
+            "mean": self.scaler.mean,
+            "scale": self.scaler.scale,
+            "target_shape": list(self.shape.target),
+            "inputs": asdict(self.shape.inputs) | {"column_names": self._column_names},
+            "best_epoch": self.best_epoch,
+            "by_partial_fit": self.by_partial_fit,
+        }
+
+    @property
+    def _column_names(self) -> list[str] | None:
+        names = self.shape.inputs.column_names
+        return None if names is None else list(names)
+
+    @classmethod
+    def from_state(cls, state: Any, skorch_params: Any, *, name: str) -> Self:
+        """Rebuild from what `state` returned; an error of ours if it is anything else."""
+        try:
+            fitted = cls._from_state(state, skorch_params)
+            is_whole = fitted._is_consistent()
+        except (ValueError, *MALFORMED) as error:
+            raise damage_error(name, f"{type(error).__name__} {error}") from error
+        if not is_whole:
+            raise damage_error(name, "the shapes of its targets and windows do not fit it")
+        return fitted
+
+    @classmethod
+    def _from_state(cls, state: Any, skorch_params: Any) -> Self:
+        check_net_state(state["net"])
+        names = state["inputs"]["column_names"]
+        inputs = InputShape(
+            **state["inputs"] | {"column_names": None if names is None else tuple(names)}
+        )
+        shape = DataShape(inputs, tuple(state["target_shape"]))
+        scaler = TargetScaler(
+            np.array(state["mean"], dtype=np.float64),
+            np.array(state["scale"], dtype=np.float64),
+            shape.target,
+        )
+        net = restored_net(state["net"], state["device"], skorch_params)
+        return cls(
+            net,
+            scaler,
+            shape,
+            n_epochs=len(net.history),
+            best_epoch=state["best_epoch"],
+            by_partial_fit=bool(state["by_partial_fit"]),
+        )
+
+    def _is_consistent(self) -> bool:
+        """Return whether everything is of the network's shapes, and finite."""
+        inputs, architecture = self.shape.inputs, self.net.architecture
+        lengths = [*self.shape.target, inputs.seq_length, inputs.n_features]
+        lengths.append(inputs.n_features_in)
+        names = inputs.column_names
+        scale = np.array([self.scaler.mean, self.scaler.scale])
+        best = self.best_epoch
+        return (
+            all(type(length) is int and length > 0 for length in lengths)
+            and inputs.n_features == architecture.n_features
+            and self.shape.n_outputs == architecture.n_outputs
+            and scale.shape == (2, architecture.n_outputs)
+            and bool(np.isfinite(scale).all())
+            and inputs.n_columns in (None, inputs.seq_length)
+            and (names is None or len(names) == inputs.n_columns)
+            and (names is None or all(isinstance(name, str) for name in names))
+            and (best is None or (type(best) is int and 0 <= best <= self.n_epochs))
+        )
