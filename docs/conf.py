@@ -69,7 +69,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": "measure_",  # described in README, and too long for each build
     "image_srcset": ["2x"],
     "thumbnail_size": (800, 560),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery.ReadingOrder",
     "reset_modules": ("matplotlib", "gallery.reset_sklearn"),
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -84,7 +84,8 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {
-    page: [] for page in ("index", "install", "glossary", "coming-from", "genindex", "search")
+    page: []
+    for page in ("index", "install", "glossary", "coming-from", "genindex", "search")
 }
 html_theme_options = {
     "header_links_before_dropdown": 8,

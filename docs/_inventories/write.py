@@ -33,9 +33,7 @@ PAGES = {
         "": "modules/generated/sklearn.{name}.html",
         "base callback compose dummy ensemble exceptions frozen impute inspection "
         "linear_model metrics model_selection multioutput neural_network pipeline "
-        "preprocessing utils": (
-            "modules/generated/sklearn.{module}.{name}.html"
-        ),
+        "preprocessing utils": ("modules/generated/sklearn.{module}.{name}.html"),
     },
     "torch": {
         "": "generated/torch.{name}.html",

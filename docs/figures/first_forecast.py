@@ -32,16 +32,16 @@ def predictions() -> dict[str, pd.Series]:
     ridge = Ridge().fit(table[10:], y.loc[TRAIN].iloc[10:])  # it takes no NaN
     index = y.loc[TEST].index
     return {
-        "last value": y.shift(1).loc[TEST],
+        "repeat last year": y.shift(1).loc[TEST],
         "Ridge": pd.Series(ridge.predict(windows.transform(X.loc[TEST])), index),
         "LSTM": pd.Series(model.predict(X.loc[TEST]), index),
     }
 
 
 def table() -> str:
-    """Test errors of the three, as a Markdown table."""
+    """Test errors of the three as a Markdown table."""
     true = y.loc[TEST]
-    lines = ["| one year ahead, 1950 to 2008 | RMSE | MAE |", "|---|---:|---:|"]
+    lines = ["| model | RMSE | MAE |", "|---|---:|---:|"]
     for name, pred in predictions().items():
         errors = root_mean_squared_error(true, pred), mean_absolute_error(true, pred)
         lines.append(f"| {name} | {errors[0]:.1f} | {errors[1]:.1f} |")
@@ -51,7 +51,7 @@ def table() -> str:
 def draw() -> Figure:
     """The display of the shown lines, with Ridge beside it."""
     plt.close("all")
-    figure, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
+    figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
     ForecastDisplay.from_estimator(
         model, X.loc[TEST], y.loc[TEST], ax=ax, pred_kwargs={"label": "LSTM"}
     )

@@ -78,7 +78,7 @@ def lines_of(rows, windows, *, horizon=1, label="row {row}"):
 def draw() -> Figure:
     """Five panels, in the order in which the page tells of them."""
     figure, axes = plt.subplots(
-        5, 1, figsize=(5.2, 8.6), height_ratios=[3, 4, 3, 3, 6], layout="constrained"
+        5, 1, figsize=(5.6, 8.4), height_ratios=[3, 4, 3, 3, 6], layout="constrained"
     )
     whole, train, test = slice(0, 12), slice(0, 8), slice(8, 12)
     by_horizon = [
