@@ -68,7 +68,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sklstm",),
     "ignore_pattern": "measure_",  # described in README, and too long for each build
     "image_srcset": ["2x"],
-    "thumbnail_size": (800, 560),
+    "thumbnail_size": (800, 480),
     "within_subsection_order": "gallery.ReadingOrder",
     "reset_modules": ("matplotlib", "gallery.reset_sklearn"),
     "abort_on_example_error": True,

@@ -16,13 +16,9 @@ from types import ModuleType
 # The modules of each library whose public names are listed, and the page of a name.
 PAGES = {
     "matplotlib": {
-        "axes figure lines": "api/_as_gen/matplotlib.{module}.{name}.html",
+        "axes figure lines pyplot": "api/_as_gen/matplotlib.{module}.{name}.html",
     },
-    "numpy": {
-        "": "reference/generated/numpy.{name}.html",
-        "random": "reference/random/generator.html",
-        "typing": "reference/typing.html",
-    },
+    "numpy": {"": "reference/generated/numpy.{name}.html"},
     "pandas": {"": "reference/api/pandas.{name}.html"},
     "skorch": {
         "net": "net.html",
@@ -40,14 +36,22 @@ PAGES = {
         "nn optim": "generated/torch.{module}.{name}.html",
     },
 }
-# What docstrings refer to and no module lists, with scikit-learn's sections and terms.
+# Modules whose classes have pages of other kinds.
+FUNCTIONS_ONLY = {"numpy", "torch"}
+# Names on pages of other kinds, and the sections and terms of scikit-learn that its
+# docstrings refer to.
 OTHERS = {
+    "numpy": {
+        ("py:class", "numpy.ndarray"): "reference/generated/numpy.ndarray.html#$",
+        ("py:function", "numpy.random.default_rng"): "reference/random/generator.html#$",
+        ("py:data", "numpy.typing.ArrayLike"): "reference/typing.html#$",
+    },
     "sklearn": {
         ("py:exception", "sklearn.exceptions.InconsistentVersionWarning"): (
-            "modules/generated/sklearn.exceptions.InconsistentVersionWarning.html"
+            "modules/generated/sklearn.exceptions.InconsistentVersionWarning.html#$"
         ),
         ("py:class", "sklearn.utils.metadata_routing.MetadataRequest"): (
-            "modules/generated/sklearn.utils.metadata_routing.MetadataRequest.html"
+            "modules/generated/sklearn.utils.metadata_routing.MetadataRequest.html#$"
         ),
         ("std:label", "combining_estimators"): "modules/compose.html#combining-estimators",
         ("std:label", "metadata_routing"): "metadata_routing.html#metadata-routing",
@@ -55,6 +59,10 @@ OTHERS = {
         ("std:term", "fit"): "glossary.html#term-fit",
         ("std:term", "meta-estimator"): "glossary.html#term-meta-estimator",
         ("std:term", "metadata"): "glossary.html#term-metadata",
+    },
+    "torch": {
+        ("py:class", "torch.Tensor"): "tensors.html#$",
+        ("py:class", "torch.device"): "tensor_attributes.html#$",
     },
 }
 HEADER = """\
@@ -74,8 +82,12 @@ def public_names(module: ModuleType) -> Iterator[tuple[str, str]]:
         obj = vars(module).get(name)
         defined_in = str(getattr(obj, "__module__", None))
         is_offered = hasattr(module, "__all__") or defined_in.startswith(module.__name__)
-        if not name.startswith("_") and callable(obj) and is_offered:
-            yield name, "py:class" if inspect.isclass(obj) else "py:function"
+        if name.startswith("_") or not callable(obj) or not is_offered:
+            continue
+        if not inspect.isclass(obj):
+            yield name, "py:function"
+        elif module.__name__ not in FUNCTIONS_ONLY:
+            yield name, "py:class"
 
 
 def entries(library: str) -> Iterator[str]:

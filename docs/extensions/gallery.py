@@ -1,4 +1,4 @@
-"""What sphinx-gallery needs to know: the order of the examples, and how to reset between."""
+"""Order of the gallery, and what sphinx-gallery resets between two examples."""
 
 from typing import Any
 

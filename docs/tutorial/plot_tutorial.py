@@ -30,8 +30,8 @@ y[:5].round(2)
 
 # %%
 # scikit-learn learns from a table ``X`` of known inputs and a target ``y`` to predict, with
-# one row for each step. Here the series predicts itself, so ``X`` holds the same numbers, as
-# a table of one column.
+# one row for each step. Here the series predicts itself, so ``X`` holds the same numbers,
+# as a table of one column.
 X = y[:, np.newaxis]
 print(X.shape, y.shape)
 
@@ -77,8 +77,8 @@ lstm.summary(input_shape=(10, 1))
 
 # %%
 # ``None`` stands for the number of windows. The network has 10,651 weights, and only 70
-# complete windows to learn them from. The test rows will show whether it learned the wave or
-# the noise.
+# complete windows to learn them from. The test rows will show whether it learned the wave
+# or the noise.
 
 # %%
 # Training
@@ -125,8 +125,8 @@ print(f"test R2  {model.score(X_test, y_test):.3f}")
 # %%
 # Is that good? Compare it with three baselines. Repeating the last value costs nothing, and
 # any model should beat it. The noise, with a variance of 0.01, cannot be predicted by any
-# model. In between is Ridge, a linear model, on the same windows as rows of a table. It does
-# not accept NaN, so its training rows start at the first complete window.
+# model. In between is Ridge, a linear model, on the same windows as rows of a table. It
+# does not accept NaN, so its training rows start at the first complete window.
 repeated = y[79:-1]
 flat = WindowTransformer(seq_length=10, flatten=True)
 ridge = Ridge().fit(flat.fit_transform(X_train)[10:], y_train[10:])
@@ -157,8 +157,8 @@ print("figure: plot_tutorial.png")
 # %%
 # The next step
 # -------------
-# What comes after the last known step? Train on all 100 steps, and predict one more row. Its
-# window is the last 10 steps. Its own value is not read, so you can pass any number.
+# What comes after the last known step? Train on all 100 steps, and predict one more row.
+# Its window is the last 10 steps. Its own value is not read, so you can pass any number.
 # :doc:`/how-to/forecast-ahead` goes further.
 model.set_params(lstmregressor__verbose=0)
 model.fit(X, y)
@@ -168,8 +168,8 @@ print(f"the wave itself:    {np.sin(0.1 * 100):.2f}")
 # %%
 # Save and load
 # -------------
-# A fitted model is an ordinary Python object, and joblib writes it to a file. Load only files
-# that you trust: loading one can run code.
+# A fitted model is an ordinary Python object, and joblib writes it to a file. Load only
+# files that you trust: loading one can run code.
 joblib.dump(model, "plot_tutorial.joblib")
 loaded = joblib.load("plot_tutorial.joblib")
 print("predicts the same:", np.array_equal(loaded.predict(X_test), model.predict(X_test)))
