@@ -67,7 +67,6 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sklstm",),
     "ignore_pattern": "measure_",  # described in README, and too long for each build
-    "image_srcset": ["2x"],
     "thumbnail_size": (800, 480),
     "within_subsection_order": "gallery.ReadingOrder",
     "reset_modules": ("matplotlib", "gallery.reset_sklearn"),
