@@ -4,6 +4,7 @@ import doctest
 import importlib.util
 import io
 import re
+import runpy
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -86,3 +87,12 @@ def test_how_to_index_lists_every_page_by_its_task():
     index = (DOCS / "how-to" / "index.md").read_text("utf-8")
     pages = {page.name for page in HOW_TO} - {"index.md"}
     assert set(re.findall(r"^- \[\]\(([\w-]+\.md)\): ", index, re.MULTILINE)) == pages
+
+
+def test_first_page_shows_an_lstm_ahead_of_ridge():
+    table = runpy.run_path(str(DOCS / "figures" / "first_forecast.py"))["table"]()
+    rmse = {
+        name: float(value)
+        for name, value in re.findall(r"^\| ([\w ]+) \| ([\d.]+) \|", table, re.MULTILINE)
+    }
+    assert rmse["LSTM"] < rmse["Ridge"] < rmse["repeat last year"]

@@ -28,7 +28,7 @@ def windows_of(rows, *, fitted, index=True, **parameters):
     kept = STEPS if index else STEPS.to_numpy()
     transformer = WindowTransformer(seq_length=3, **parameters).fit(kept[fitted])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of the gap, told in the text
+        warnings.simplefilter("ignore", UserWarning)  # of the gap; the text explains it
         return transformer.transform(kept[rows])[:, :, 0]
 
 
@@ -110,13 +110,13 @@ def draw() -> Figure:
         parts={"fitted": (0, 7), "test": (8, 11)},
     )
     early = slice(0, 6)
-    told = windows_of(test, fitted=early)[:3]
-    untold = windows_of(test, fitted=early, index=False)[:3]
+    with_index = windows_of(test, fitted=early)[:3]
+    without_index = windows_of(test, fitted=early, index=False)[:3]
     panel(
         axes[4],
         "Two rows left out at the edge (gap=2)",
-        lines_of([8, 9, 10], told, label="index, row {row}")
-        + lines_of([8, 9, 10], untold, label="array, row {row}"),
+        lines_of([8, 9, 10], with_index, label="index, row {row}")
+        + lines_of([8, 9, 10], without_index, label="array, row {row}"),
         parts={"fitted": (0, 5), "gap": (6, 7), "test": (8, 11)},
     )
     axes[4].set_xlabel("step", fontsize=9)

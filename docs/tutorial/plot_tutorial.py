@@ -5,7 +5,8 @@ A first LSTM: a noisy sine
 You have a series of numbers, one for each time step, and want to predict the next one from
 those before it. This page does so from the first line to a saved model: the series is 100
 points of a noisy sine, and the model is an LSTM of 50 units that reads 10 steps at a time.
-It is trained on the first 80 points and tested on the last 20.
+It is trained on the first 80 points and tested on the last 20. The :doc:`/glossary`
+explains the words.
 """
 
 # %%
@@ -130,12 +131,12 @@ print(f"test R2  {model.score(X_test, y_test):.3f}")
 repeated = y[79:-1]
 flat = WindowTransformer(seq_length=10, flatten=True)
 ridge = Ridge().fit(flat.fit_transform(X_train)[10:], y_train[10:])
-yardsticks = {
+baselines = {
     "repeating the last value": repeated,
     "Ridge": ridge.predict(flat.transform(X_test)),
     "the noise alone": np.sin(0.1 * t[80:]),
 }
-for name, prediction in yardsticks.items():
+for name, prediction in baselines.items():
     print(f"{name:<26}MSE {mean_squared_error(y_test, prediction):.4f}")
 
 # %%
