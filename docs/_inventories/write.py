@@ -27,9 +27,14 @@ PAGES = {
     },
     "sklearn": {
         "": "modules/generated/sklearn.{name}.html",
-        "base callback compose dummy ensemble exceptions frozen impute inspection "
-        "linear_model metrics model_selection multioutput neural_network pipeline "
-        "preprocessing utils": ("modules/generated/sklearn.{module}.{name}.html"),
+        "base calibration callback cluster compose covariance cross_decomposition datasets "
+        "decomposition discriminant_analysis dummy ensemble exceptions feature_extraction "
+        "feature_selection frozen gaussian_process impute inspection isotonic "
+        "kernel_approximation kernel_ridge linear_model manifold metrics mixture "
+        "model_selection multiclass multioutput naive_bayes neighbors neural_network "
+        "pipeline preprocessing random_projection semi_supervised svm tree utils": (
+            "modules/generated/sklearn.{module}.{name}.html"
+        ),
     },
     "torch": {
         "": "generated/torch.{name}.html",
