@@ -147,7 +147,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Whether to print a line an epoch.
 
     skorch_params : dict, default=None
-        Further arguments of the :class:`skorch.NeuralNet`, such as
+        Further arguments of the :class:`skorch.net.NeuralNet`, such as
         ``{"callbacks": [...]}``, ``{"optimizer__weight_decay": 0.01}`` or
         ``{"optimizer": torch.optim.SGD}``. What the parameters above set can not be set
         here.

@@ -4,10 +4,13 @@ import doctest
 import importlib.util
 import io
 import re
+import runpy
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+
+import sklstm
 
 DOCS = Path(__file__).parents[1] / "docs"
 HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
@@ -72,3 +75,24 @@ def test_files_that_a_page_names_are_there(page):
 @pytest.mark.parametrize("page", HOW_TO, ids=name)
 def test_how_to_is_at_most_a_page(page):
     assert len(page.read_text("utf-8").splitlines()) <= 120
+
+
+def test_reference_lists_every_public_name():
+    text = (DOCS / "reference.rst").read_text("utf-8")
+    listed = re.findall(r"^   ~sklstm\.(\w+)$", text, re.MULTILINE)
+    assert sorted([*listed, "__version__"]) == sorted(sklstm.__all__)
+
+
+def test_how_to_index_lists_every_page_by_its_task():
+    index = (DOCS / "how-to" / "index.md").read_text("utf-8")
+    pages = {page.name for page in HOW_TO} - {"index.md"}
+    assert set(re.findall(r"^- \[\]\(([\w-]+\.md)\): ", index, re.MULTILINE)) == pages
+
+
+def test_first_page_shows_an_lstm_ahead_of_ridge():
+    table = runpy.run_path(str(DOCS / "figures" / "first_forecast.py"))["table"]()
+    rmse = {
+        name: float(value)
+        for name, value in re.findall(r"^\| ([\w ]+) \| ([\d.]+) \|", table, re.MULTILINE)
+    }
+    assert rmse["LSTM"] < rmse["Ridge"] < rmse["repeat last year"]

@@ -2,10 +2,9 @@
 A drifting series: weekly carbon dioxide
 ========================================
 
-The carbon dioxide over Mauna Loa rises from year to year, so that the years to be
-predicted lie above everything that training saw. A plain LSTM saturates there;
-``residual=True`` lets it model the departure from a linear forecast of the last known
-value.
+Carbon dioxide over Mauna Loa rises from year to year, so the test years lie above all
+training values. A plain LSTM saturates there. With ``residual=True`` it models the
+difference from a linear forecast, and follows the trend.
 """
 
 # %%
@@ -102,7 +101,7 @@ for name, y_pred in predictions.items():
 # True against predicted
 # ----------------------
 figure, (above, below) = plt.subplots(
-    2, 1, figsize=(9, 6.5), sharex=True, height_ratios=[3, 2], layout="constrained"
+    2, 1, figsize=(7, 5.6), sharex=True, height_ratios=[3, 2], layout="constrained"
 )
 above.plot(y_test, color="black", lw=2.5, label="true")
 styles = {"plain LSTM": "C3", "residual LSTM": "C1"}
@@ -115,7 +114,7 @@ styles = {"Ridge": "C0", "residual LSTM": "C1"}
 for name, color in styles.items():
     below.plot(predictions[name] - y_test, color=color, lw=1.5, label=name)
 below.axhline(0, color="black", lw=0.8)
-below.set(ylabel="predicted minus true (ppm)", xlabel="year", ylim=(-6, 9))
+below.set(ylabel="predicted minus true (ppm)", xlabel="year", ylim=(-6, 11))
 below.legend(loc="upper left", ncols=2)
 figure.savefig("plot_co2.png", dpi=120)
 print("figure: plot_co2.png")

@@ -2,9 +2,9 @@
 Is an LSTM worth it? Six candidates on the same folds
 =====================================================
 
-Before an LSTM is tuned, it should be seen beside what is simpler. Here six candidates
-forecast the temperature of the sea off Peru, three months ahead, on the same five folds of
-a TimeSeriesSplit.
+Compare an LSTM with simpler models before you tune it. Here six candidates forecast the sea
+surface temperature off Peru, three months ahead, on the same five folds of a
+TimeSeriesSplit.
 """
 
 # %%
@@ -122,7 +122,7 @@ print(errors.T.round(2).to_string())
 # compare within folds, and do not take a lead of a few hundredths for a law.
 
 # %%
-figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for (fold, scores), marker in zip(errors.drop("mean").iterrows(), "osD^v", strict=True):
     ax.plot(scores, range(len(scores)), marker=marker, ls="", alpha=0.7, label=fold)
 ax.plot(errors.loc["mean"], range(errors.shape[1]), "k|", ms=22, mew=2.5, label="mean")

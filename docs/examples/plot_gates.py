@@ -2,10 +2,10 @@
 Gates: what a long memory looks like
 ====================================
 
-Three networks learn to tell, at the end of a window, the value that stood in its first
-step. :func:`sklstm.gates` and :func:`sklstm.cell_gradient` show how an LSTM does it, and
-what the same LSTM does when there is nothing to remember. A plain recurrent network,
-trained beside it, shows the gradient vanish.
+Networks learn to recall, at the end of a window, the value of its first step.
+:func:`sklstm.gates` and :func:`sklstm.cell_gradient` show how an LSTM does it, and what the
+same LSTM does when there is nothing to remember. In a plain recurrent network, trained for
+comparison, the gradient vanishes.
 """
 
 # %%
@@ -53,7 +53,7 @@ for task, y in targets.items():
 # per cent of a cell state is left. To copy, some units must do better, and one of them
 # keeps its gate open from the second step to the last. The others need not: a mean over
 # units says little of a memory, which one unit can hold.
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7, 3), sharey=True, layout="constrained")
 for ax, (task, lstm) in zip(axes, lstms.items(), strict=True):
     forget = gates(lstm, windows[test]).forget_gate
     kept = np.median(forget[:, 1:].prod(axis=1), axis=0)  # of the first cell state
@@ -126,7 +126,7 @@ curves = {
     "RNN, copy, learning rate 0.03": (rnn_gradients[0.03], "C3", ":"),
     "RNN, copy, learning rate 0.01": (rnn_gradients[0.01], "C3", "-."),
 }
-figure, ax = plt.subplots(figsize=(9, 4.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for label, (norms, color, style) in curves.items():
     median = np.median(norms, axis=0)
     ax.plot(range(1, SEQ_LENGTH + 1), median, color=color, ls=style, lw=2, label=label)

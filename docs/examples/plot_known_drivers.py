@@ -2,10 +2,10 @@
 Known drivers: what a catchment does with rain
 ==============================================
 
-Rain and temperature of each day are known; how much water leaves the catchment that day is
-to be told. The same rain makes a flood where the soil is full, and nothing where it is dry,
-so that the answer hangs on weeks of rain before. ``horizon=0`` lets each day's own drivers
-into its window.
+From the rain and temperature of each day, predict how much water leaves a catchment on that
+day. The same rain causes a flood on wet soil and nothing on dry soil, so the prediction
+depends on weeks of earlier rain. With ``horizon=0``, each day's own inputs are part of its
+window.
 """
 
 # %%
@@ -110,7 +110,7 @@ for name, y_pred in predictions.assign(truth=true_flow["2014":]).items():
 # ----------
 shown = slice("2014-10", "2015-04")
 figure, (above, below) = plt.subplots(
-    2, 1, figsize=(8, 5.5), sharex=True, height_ratios=[1, 3], layout="constrained"
+    2, 1, figsize=(7, 5), sharex=True, height_ratios=[1, 3], layout="constrained"
 )
 above.bar(X[shown].index, X[shown]["rain"], color="grey", width=1)
 above.set(title="Rain, and the flow it makes", ylabel="rain\n(mm a day)")

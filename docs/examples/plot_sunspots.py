@@ -3,9 +3,9 @@ Tune an LSTM on the yearly sunspot numbers
 ==========================================
 
 Sunspots come and go in a cycle of about eleven years. This example predicts each year's
-number from the years before it: an LSTM in scikit-learn's own Pipeline, tuned by its
-GridSearchCV, beside repeating the last value and beside a ridge regression on the same
-windows.
+number from the years before it, with an LSTM in a scikit-learn Pipeline. GridSearchCV
+chooses the window length and the number of units. Two baselines stand beside it: repeating
+the last value, and a ridge regression on the same windows.
 """
 
 # %%
@@ -100,7 +100,7 @@ for name, y_pred in predictions.items():
 # %%
 # True against predicted
 # ----------------------
-figure, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
+figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 ForecastDisplay.from_predictions(
     y_test,
     predictions["LSTM"],
@@ -119,9 +119,9 @@ ax.set(
     title="Yearly sunspot numbers, test years",
     xlabel="year",
     ylabel="mean number of sunspots",
-    ylim=(0, None),
+    ylim=(0, 235),
 )
-ax.legend(loc="upper right")
+ax.legend(loc="upper right", ncols=3)
 figure.savefig("plot_sunspots.png", dpi=120)
 print("figure: plot_sunspots.png")
 

@@ -1,6 +1,6 @@
 """The LSTM that the figures of "How it works" look into.
 
-It has learned to tell, at the end of a window, the value of the window's first step.
+It has learned to recall, at the end of a window, the value of the first step.
 """
 
 from functools import cache
@@ -23,7 +23,7 @@ def copy_task() -> tuple[NDArray, NDArray]:
 
 
 def test_windows() -> NDArray:
-    """Windows that no training has seen."""
+    """Test windows, which training has not seen."""
     return copy_task()[0][N_TRAIN:]
 
 
@@ -35,7 +35,7 @@ def copying_lstm() -> LSTMRegressor:
 
 @cache
 def starting_lstm() -> LSTMRegressor:
-    """The same before it, but for steps too small to matter."""
+    """The LSTM before training: its one epoch makes steps too small to matter."""
     return _fitted(epochs=1, learning_rate=1e-12)
 
 

@@ -1,7 +1,9 @@
-"""Draw the figures of the explanation pages.
+"""Draw the figures of the site's pages.
 
 Each ``figures/<name>.py`` has a function ``draw`` that returns a matplotlib Figure. It is
-saved as ``generated/<name>.png``, for pages to show, where it is missing or older.
+saved as ``generated/<name>.png``, for pages to show, where it is missing or older. A
+function ``table`` may return Markdown, for numbers that belong to the figure; it is saved
+as ``generated/<name>.txt``, for pages to include.
 """
 
 import runpy
@@ -26,7 +28,10 @@ def draw_figures(app: Sphinx, config: Any) -> None:
             continue
         logger.info("drawing %s", target.name)
         with matplotlib.rc_context({"backend": "agg"}):
-            figure = runpy.run_path(str(source))["draw"]()
+            module = runpy.run_path(str(source))
+            if "table" in module:
+                target.with_suffix(".txt").write_text(module["table"](), encoding="utf-8")
+            figure = module["draw"]()
             figure.savefig(target, dpi=160)
             matplotlib.pyplot.close(figure)
 

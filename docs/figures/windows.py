@@ -28,7 +28,7 @@ def windows_of(rows, *, fitted, index=True, **parameters):
     kept = STEPS if index else STEPS.to_numpy()
     transformer = WindowTransformer(seq_length=3, **parameters).fit(kept[fitted])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of the gap, told in the text
+        warnings.simplefilter("ignore", UserWarning)  # of the gap; the text explains it
         return transformer.transform(kept[rows])[:, :, 0]
 
 
@@ -78,7 +78,7 @@ def lines_of(rows, windows, *, horizon=1, label="row {row}"):
 def draw() -> Figure:
     """Five panels, in the order in which the page tells of them."""
     figure, axes = plt.subplots(
-        5, 1, figsize=(5.2, 8.6), height_ratios=[3, 4, 3, 3, 6], layout="constrained"
+        5, 1, figsize=(5.6, 8.4), height_ratios=[3, 4, 3, 3, 6], layout="constrained"
     )
     whole, train, test = slice(0, 12), slice(0, 8), slice(8, 12)
     by_horizon = [
@@ -110,13 +110,13 @@ def draw() -> Figure:
         parts={"fitted": (0, 7), "test": (8, 11)},
     )
     early = slice(0, 6)
-    told = windows_of(test, fitted=early)[:3]
-    untold = windows_of(test, fitted=early, index=False)[:3]
+    with_index = windows_of(test, fitted=early)[:3]
+    without_index = windows_of(test, fitted=early, index=False)[:3]
     panel(
         axes[4],
         "Two rows left out at the edge (gap=2)",
-        lines_of([8, 9, 10], told, label="index, row {row}")
-        + lines_of([8, 9, 10], untold, label="array, row {row}"),
+        lines_of([8, 9, 10], with_index, label="index, row {row}")
+        + lines_of([8, 9, 10], without_index, label="array, row {row}"),
         parts={"fitted": (0, 5), "gap": (6, 7), "test": (8, 11)},
     )
     axes[4].set_xlabel("step", fontsize=9)

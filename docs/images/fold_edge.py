@@ -1,4 +1,4 @@
-"""Draw the picture of the README and of the site's first page: what a fold's past is worth.
+"""Draw the picture of the README and of the site's first page: a test fold and its past.
 
 Takes a minute. Its R² are those of docs/examples/measure_context.py, its windows are drawn
 as in docs/figures/windows.py.
@@ -11,12 +11,13 @@ import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
 STYLES = {
-    "auto": {"color": "C1", "marker": "o", "label": "true past"},
-    "never": {"color": "grey", "marker": "s", "ls": "--", "label": "no past"},
+    "auto": {"color": "C1", "marker": "o", "label": "with the past"},
+    "never": {"color": "grey", "marker": "s", "ls": "--", "label": "without it"},
 }
+CHOSEN = {"marker": "o", "ms": 14, "mfc": "none", "mew": 1.5, "color": "black", "ls": ""}
 TITLES = {
-    "auto": "sklstm: a test fold with its past",
-    "never": "without: empty windows",
+    "auto": "A test fold with its past",
+    "never": "The same fold without it",
 }
 
 drawing = runpy.run_path(str(HERE.parent / "figures" / "windows.py"))
@@ -36,9 +37,10 @@ for context, ax in axes.items():
     ax.set(xlim=(3.4, 10.6), xticks=[])
     r2 = scores.loc[context]
     right.plot(r2.index, r2, lw=2, **STYLES[context])
-    right.plot(r2.idxmax(), r2.max(), ms=16, mfc="none", mew=1.5, color="black", marker="o")
+    right.plot(r2.idxmax(), r2.max(), **CHOSEN)
+right.plot([], [], **CHOSEN, label="chosen by the search")
 right.set(xlabel="seq_length", ylabel="mean R² of six test folds", ylim=(0, 0.8))
 right.set_xticks(scores.columns)
-right.set_title("What a search chooses", fontsize=10, fontweight="bold")
+right.set_title("Which length is best?", fontsize=10, fontweight="bold")
 right.legend(loc="lower left")
 figure.savefig(HERE / "fold_edge.png", dpi=150)
