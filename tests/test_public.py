@@ -6,20 +6,16 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sklstm
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXAMPLES = [
     *(ROOT / "docs" / "tutorial").glob("*.py"),
     *(ROOT / "docs" / "examples").glob("*.py"),
@@ -386,47 +382,3 @@ def test_only_the_named_rooms_import(library):
 def test_cutting_windows_needs_numpy_alone():
     libraries = {name.split(".")[0] for name in imported_modules(SOURCES["windows/_views"])}
     assert libraries == {"collections", "numpy"}
-
-
-def requirements(*, but_for=()):
-    """All that the project and its extras ask for, but for its own extras."""
-    extras = PROJECT["optional-dependencies"].items()
-    texts = list(PROJECT["dependencies"])
-    texts += [text for name, extra in extras if name not in but_for for text in extra]
-    found = [Requirement(text) for text in texts]
-    return {r.name: r for r in found if r.name != PROJECT["name"]}
-
-
-def constraints(name="constraints.txt"):
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [Requirement(line) for line in lines if not line.startswith("#")]
-
-
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks"]))
-def test_constraints_pin_every_dependency_inside_its_range(name):
-    pins = {canonicalize_name(r.name): str(r.specifier) for r in constraints()}
-    version = pins[canonicalize_name(name)].removeprefix("==")
-    assert requirements()[name].specifier.contains(version)
-
-
-# The site is built, and peers are measured, with one version of what they need.
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks", "docs"]))
-def test_oldest_constraints_are_the_lower_bounds(name):
-    pins = {
-        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
-        for r in constraints("constraints-oldest.txt")
-    }
-    (bound,) = [s.version for s in requirements()[name].specifier if s.operator == ">="]
-    assert Version(pins[canonicalize_name(name)]).release[
-        : len(Version(bound).release)
-    ] == (Version(bound).release)
-
-
-@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
-def test_constraints_are_exact_sorted_and_name_each_package_once(file):
-    names = [canonicalize_name(requirement.name) for requirement in constraints(file)]
-    assert names == sorted(set(names))
-    for requirement in constraints(file):
-        (pin,) = requirement.specifier
-        assert pin.operator == "=="
-        assert Version(pin.version).local is None
