@@ -1,10 +1,13 @@
-"""What must be set before SciPy and scikit-learn are imported, and what tests share."""
+"""What is set before SciPy and torch are imported, and what tests share."""
 
 import os
 import signal
 
 # SciPy reads it when it is imported; scikit-learn skips its array API check without it.
 os.environ["SCIPY_ARRAY_API"] = "1"
+# In networks this small a second thread gains nothing, and beside a busy process it costs a
+# multiple, since OpenMP's threads spin while they wait. Tests of threads set their count.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import joblib
 import pytest
