@@ -6,24 +6,15 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sklstm
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXAMPLES = [
-    *(ROOT / "docs" / "tutorial").glob("*.py"),
-    *(ROOT / "docs" / "examples").glob("*.py"),
-]
 
 
 def public_objects():
@@ -40,7 +31,7 @@ def public_methods():
     for class_name, cls in public_classes().items():
         for name in vars(cls):
             method = getattr(cls, name)
-            ours = getattr(method, "__module__", "").startswith("sklstm.")
+            ours = (getattr(method, "__module__", None) or "").partition(".")[0] == "sklstm"
             if not name.startswith("_") and callable(method) and ours:
                 methods[f"{class_name}.{name}"] = method
     return methods
@@ -129,6 +120,12 @@ def test_importing_the_package_imports_nothing_of_the_extras(tmp_path):
     assert run_python("-c", code, cwd=tmp_path) == "set()\n"
 
 
+def test_methods_are_among_the_names_that_are_checked():
+    # Found by the module that they are written in, which is not their class's any more.
+    shown = {"LSTMRegressor.fit", "WindowTransformer.transform", "GateDisplay.plot"}
+    assert shown <= documented().keys()
+
+
 @pytest.mark.parametrize("name", documented())
 def test_every_parameter_is_documented_in_order_with_its_real_default(name):
     obj = documented()[name]
@@ -165,11 +162,13 @@ def test_every_class_shows_the_error_that_a_newcomer_meets(name):
     assert "Traceback" in sections(public_classes()[name])["Examples"]
 
 
-def test_readme_code_runs(tmp_path):
+def test_readme_code_runs():
     assert len(code_blocks("python")) == 2
-    shown = "print(len(model.predict(X[80:])), model.score(X[80:], y[80:]) > 0.5)"
-    printed = run_python("-c", "".join(code_blocks("python")) + shown, cwd=tmp_path)
-    assert printed == "20 True\n"
+    names = {}
+    exec("".join(code_blocks("python")), names)
+    model, X, y = names["model"], names["X"], names["y"]
+    assert len(model.predict(X[80:])) == 20
+    assert model.score(X[80:], y[80:]) > 0.5
 
 
 def test_readme_has_two_set_up_commands_under_the_constraints():
@@ -186,133 +185,6 @@ def test_readme_has_two_set_up_commands_under_the_constraints():
 
 def test_readme_is_about_a_hundred_lines():
     assert len(README.splitlines()) <= 105
-
-
-@pytest.mark.slow
-def test_example_measure_context_gives_the_table_of_the_readme(tmp_path):
-    printed = run_python(ROOT / "docs/examples/measure_context.py", cwd=tmp_path)
-    for context in ("never", "auto"):
-        told = re.search(rf'^\| `context="{context}"` \|(.*)\|$', README, re.MULTILINE)
-        *told_scores, _ = [float(cell) for cell in told[1].split("|")]
-        measured = re.search(rf"^{context}((?: +[\d.]+)+)$", printed, re.MULTILINE)
-        # Another processor rounds otherwise: not to the last digit.
-        assert [float(r2) for r2 in measured[1].split()] == pytest.approx(
-            told_scores, abs=0.02
-        )
-    # Which of the short ones "never" chooses is nearly a tie.
-    assert 'context="auto" chooses seq_length=20' in printed
-    assert 'context="never" chooses seq_length=20' not in printed
-
-
-@pytest.mark.slow
-def test_example_sunspots_beats_repeating_the_last_value_and_loads_again(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_sunspots.py", cwd=tmp_path)
-    mse = dict(re.findall(r"^(last value|Ridge|LSTM) +([\d.]+) ", printed, re.MULTILINE))
-    assert set(mse) == {"last value", "Ridge", "LSTM"}
-    assert float(mse["LSTM"]) < float(mse["last value"])
-    assert "predicts the same: True" in printed
-    assert "'windows__seq_length'" in printed
-    assert_drawn(printed, tmp_path)
-
-
-def test_example_tutorial_learns_the_sine_and_loads_again(tmp_path):
-    printed = run_python(ROOT / "docs/tutorial/plot_tutorial.py", cwd=tmp_path)
-    mse = float(re.search(r"test MSE ([\d.]+)", printed)[1])
-    # The noise has variance 0.01, and the sine itself 0.5.
-    assert mse < 0.05
-    epochs = re.findall(r"^ *(\d+)(?: +[\d.]+){4}$", printed, re.MULTILINE)
-    # As they pass, and the last three again in the history.
-    assert [int(epoch) for epoch in epochs] == [*range(1, 51), 48, 49, 50]
-    known = yardsticks(printed, "repeating the last value|Ridge|the noise alone")
-    assert known["the noise alone"] < known["Ridge"] < mse
-    assert mse < known["repeating the last value"]
-    next_step = float(re.search(r"step 100: predicted ([-\d.]+)", printed)[1])
-    assert abs(next_step - np.sin(10)) < 0.3
-    assert "predicts the same: True" in printed
-    assert_drawn(printed, tmp_path)
-
-
-@pytest.mark.slow
-def test_example_co2_is_forecast_best_by_the_residual_form(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_co2.py", cwd=tmp_path)
-    names = "last value|Ridge|plain LSTM|residual LSTM"
-    scores = re.findall(rf"^({names}) +([\d.]+) +[\d.]+$", printed, re.MULTILINE)
-    mse = {name: float(score) for name, score in scores}
-    assert list(mse) == names.split("|")
-    assert mse["residual LSTM"] < mse["Ridge"] < mse["last value"] < mse["plain LSTM"]
-    assert_drawn(printed, tmp_path)
-
-
-@pytest.mark.slow
-def test_example_known_drivers_is_told_best_by_the_lstm(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_known_drivers.py", cwd=tmp_path)
-    scores = re.findall(r"^(\w[\w ]*?)  +([\d.]+) +([\d.]+)$", printed, re.MULTILINE)
-    r2 = {name: float(value) for name, value, _ in scores}
-    assert list(r2) == ["Ridge", "gradient boosting", "LSTM", "truth"]
-    assert max(r2["Ridge"], r2["gradient boosting"]) < 0.6 < r2["LSTM"] < r2["truth"]
-    assert_drawn(printed, tmp_path)
-
-
-@pytest.mark.slow
-def test_example_compare_candidates_tells_their_order_as_its_text_does(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_compare_candidates.py", cwd=tmp_path)
-    rows = re.findall(r"^(\S.*?)((?: +\d\.\d\d){6})$", printed, re.MULTILINE)
-    mae = {name: float(scores.split()[-1]) for name, scores in rows}
-    assert list(mae) == [
-        "3 months ago",
-        "a year ago",
-        "boosting",
-        "LSTM",
-        "Ridge",
-        "LSTM, residual",
-    ]
-    trained = [error for name, error in mae.items() if not name.endswith("ago")]
-    assert max(trained) < mae["a year ago"] < mae["3 months ago"]
-    assert mae["LSTM, residual"] < mae["Ridge"] < mae["LSTM"]
-    assert_drawn(printed, tmp_path)
-
-
-def yardsticks(printed, names):
-    """Mean squared errors that a script prints as ``name  MSE 0.0123``."""
-    return {
-        name: float(mse)
-        for name, mse in re.findall(rf"^({names}) +MSE ([\d.]+)$", printed, re.MULTILINE)
-    }
-
-
-@pytest.mark.slow
-def test_example_gates_shows_what_it_says_of_gradients(tmp_path):
-    printed = run_python(ROOT / "docs/examples/plot_gates.py", cwd=tmp_path)
-    r2 = dict(re.findall(r"^(.+?) +test R2 +(-?[\d.]+)$", printed, re.MULTILINE))
-    kept = dict(re.findall(r"^(\w+) +unit +\d+ keeps ([\d.]+)", printed, re.MULTILINE))
-    reach = dict(
-        re.findall(r"^(.+?) +gradient to the first step (.+)$", printed, re.MULTILINE)
-    )
-    assert float(r2["LSTM, copy"]) > 0.9
-    # Training starts with 0.73 ** 19 = 0.0025.
-    assert float(kept["copy"]) > 0.5
-    assert float(kept["noise"]) < 0.05
-    assert float(reach["LSTM, copy"]) > 1
-    assert float(reach["LSTM, noise"]) < 0.5
-    assert float(reach["RNN, copy, learning rate 0.03"]) < 1e-3
-    assert float(r2["RNN, learning rate 0.01:"]) > 0.9
-    assert float(reach["RNN, copy, learning rate 0.01"]) > 1
-    assert_drawn(printed, tmp_path)
-
-
-def assert_drawn(printed, folder):
-    """That standard output names a figure, and that it was written as a PNG."""
-    name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]
-    assert (folder / name).read_bytes().startswith(b"\x89PNG")
-
-
-def test_every_example_has_a_test_of_its_own():
-    tested = set(
-        re.findall(
-            r"docs/(?:tutorial|examples)/(\w+\.py)\"", Path(__file__).read_text("utf-8")
-        )
-    )
-    assert {example.name for example in EXAMPLES} == tested
 
 
 # Each room may import those before it, and its own files.
@@ -386,47 +258,3 @@ def test_only_the_named_rooms_import(library):
 def test_cutting_windows_needs_numpy_alone():
     libraries = {name.split(".")[0] for name in imported_modules(SOURCES["windows/_views"])}
     assert libraries == {"collections", "numpy"}
-
-
-def requirements(*, but_for=()):
-    """All that the project and its extras ask for, but for its own extras."""
-    extras = PROJECT["optional-dependencies"].items()
-    texts = list(PROJECT["dependencies"])
-    texts += [text for name, extra in extras if name not in but_for for text in extra]
-    found = [Requirement(text) for text in texts]
-    return {r.name: r for r in found if r.name != PROJECT["name"]}
-
-
-def constraints(name="constraints.txt"):
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [Requirement(line) for line in lines if not line.startswith("#")]
-
-
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks"]))
-def test_constraints_pin_every_dependency_inside_its_range(name):
-    pins = {canonicalize_name(r.name): str(r.specifier) for r in constraints()}
-    version = pins[canonicalize_name(name)].removeprefix("==")
-    assert requirements()[name].specifier.contains(version)
-
-
-# The site is built, and peers are measured, with one version of what they need.
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks", "docs"]))
-def test_oldest_constraints_are_the_lower_bounds(name):
-    pins = {
-        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
-        for r in constraints("constraints-oldest.txt")
-    }
-    (bound,) = [s.version for s in requirements()[name].specifier if s.operator == ">="]
-    assert Version(pins[canonicalize_name(name)]).release[
-        : len(Version(bound).release)
-    ] == (Version(bound).release)
-
-
-@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
-def test_constraints_are_exact_sorted_and_name_each_package_once(file):
-    names = [canonicalize_name(requirement.name) for requirement in constraints(file)]
-    assert names == sorted(set(names))
-    for requirement in constraints(file):
-        (pin,) = requirement.specifier
-        assert pin.operator == "=="
-        assert Version(pin.version).local is None

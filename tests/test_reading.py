@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sklstm import LSTMRegressor, WindowTransformer, make_windows
+from tests.outcomes import assert_same
 
 WINDOWS = np.random.default_rng(0).normal(size=(8, 3, 1))
 SERIES, TARGETS = WINDOWS[:, 0], WINDOWS[:, 0, 0]
@@ -68,8 +69,12 @@ def test_masked_values_are_an_error_and_not_the_hidden_ones(name, use):
 
 @pytest.mark.parametrize(("name", "use"), ARGUMENTS)
 def test_masked_array_without_masked_values_is_an_array(name, use):
-    use(lambda values: np.ma.masked_array(values, mask=np.zeros(values.shape, bool)))
-    use(np.ma.masked_array)  # without a mask
+    expected = use(np.asarray)
+    masked = np.ma.masked_array
+    assert_same(use(masked), expected)  # without a mask
+    assert_same(
+        use(lambda values: masked(values, mask=np.zeros(values.shape, bool))), expected
+    )
 
 
 def test_masked_values_made_nan_are_unknown_steps():
@@ -229,7 +234,7 @@ NUMBERS = {
 @pytest.mark.parametrize("make", NUMBERS.values(), ids=NUMBERS)
 @pytest.mark.parametrize(("name", "use"), ARGUMENTS)
 def test_numbers_in_the_same_containers_are_read(name, use, make):
-    use(make)
+    assert_same(use(make), use(np.asarray))
 
 
 def test_columns_named_like_attributes_are_columns():
@@ -294,8 +299,9 @@ def test_times_of_pyarrow_are_an_error_in_its_arrays_and_in_pandas(column):
 
 def test_numbers_of_pyarrow_are_read():
     pyarrow = pytest.importorskip("pyarrow")
-    make_regressor().fit(WINDOWS, pyarrow.array(TARGETS))
-    make_regressor().fit(WINDOWS, pd.Series(TARGETS, dtype="double[pyarrow]"))
+    expected = make_regressor().fit(WINDOWS, TARGETS)
+    for y in (pyarrow.array(TARGETS), pd.Series(TARGETS, dtype="double[pyarrow]")):
+        assert_same(make_regressor().fit(WINDOWS, y), expected)
 
 
 def test_container_that_holds_itself_is_an_error_and_no_endless_loop():
@@ -362,11 +368,15 @@ def test_targets_in_another_order_than_their_rows_are_an_error(use):
 
 @pytest.mark.parametrize("use", BOTH.values(), ids=BOTH)
 def test_targets_of_other_labels_are_matched_by_position(use):
-    # Labelled by the day that they are known, or not at all.
     X, y = labelled(range(8))
-    use(X, y)
-    use(X, y.shift(freq="D"))
-    use(X, y.reset_index(drop=True))
-    use(X, y.rename(lambda day: day.isoformat()))
-    use(X, y.set_axis(pd.MultiIndex.from_product([[0], range(8)])))
-    use(X, y.set_axis([0] * 8))
+    expected = use(X, y.to_numpy())
+    others = [
+        y,
+        y.shift(freq="D"),  # the day that they are known
+        y.reset_index(drop=True),
+        y.rename(lambda day: day.isoformat()),
+        y.set_axis(pd.MultiIndex.from_product([[0], range(8)])),
+        y.set_axis([0] * 8),
+    ]
+    for targets in others:
+        assert_same(use(X, targets), expected)

@@ -305,4 +305,5 @@ def test_unknown_target_of_weight_0_fits_in_a_pipeline():
     y, weights = series.copy(), np.ones(30)
     y[10], weights[10] = np.nan, 0.0
     with config_context(enable_metadata_routing=True):
-        make_pipeline().fit(series[:, None], y, sample_weight=weights)
+        model = make_pipeline().fit(series[:, None], y, sample_weight=weights)
+    assert np.isfinite(model.predict(series[:, None])).all()

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -49,13 +50,6 @@ from sklstm import LSTMRegressor, WindowTransformer, make_windows
 N_SAMPLES = 90
 CV = TimeSeriesSplit(3)
 GRID = {"lstm__units": [2, 5], "windows__seq_length": [3, 8]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def workers_with_memory_maps():
-    # joblib hands arrays above max_nbytes to its workers as read-only memory maps.
-    with parallel_config("loky", max_nbytes=10):
-        yield
 
 
 def noisy_sine(n_samples, sd, seed=0):
@@ -160,37 +154,44 @@ def test_halving_by_rows_is_refused_where_an_index_shows_it():
         search.fit(FRAME, Y)
 
 
-BACKENDS = ["loky", "threading", "multiprocessing"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_search_gives_the_same_bits_in_any_backend(backend):
-    # In a fresh process with two torch threads, as users have them: a forked child of it
-    # hung, and loky's workers, which have one thread, gave other bits.
-    script = f"""
+# In a fresh process with two torch threads, as users have them, a forked child of it hung.
+# Loky's workers are in test_determinism.py, which has some that need no second start.
+SEARCHES = """
 import numpy as np, torch
 from joblib import parallel_config
 torch.set_num_threads(2)
 from tests.test_sklearn_tools import CV, GRID, X, Y, GridSearchCV, make_model
-grid = {{**GRID, "lstm__units": [5, 64]}}
+grid = {**GRID, "lstm__units": [5, 64]}
 serial = GridSearchCV(make_model(), grid, cv=CV).fit(X, Y)
-with parallel_config({backend!r}, n_jobs=2):
-    other = GridSearchCV(make_model(), grid, cv=CV).fit(X, Y)
-for name in ("split0_test_score", "split1_test_score", "split2_test_score"):
-    np.testing.assert_array_equal(other.cv_results_[name], serial.cv_results_[name])
-np.testing.assert_array_equal(other.predict(X), serial.predict(X))
+for backend in ("multiprocessing", "threading"):
+    print(backend, flush=True)
+    with parallel_config(backend, n_jobs=2):
+        other = GridSearchCV(make_model(), grid, cv=CV).fit(X, Y)
+    for name in ("split0_test_score", "split1_test_score", "split2_test_score"):
+        np.testing.assert_array_equal(other.cv_results_[name], serial.cv_results_[name])
+    np.testing.assert_array_equal(other.predict(X), serial.predict(X))
 """
+
+
+@pytest.mark.slow
+def test_search_of_a_fresh_process_gives_the_same_bits_in_forks_and_threads():
     process = subprocess.Popen(
-        [sys.executable, "-c", script], start_new_session=True, stderr=subprocess.PIPE
+        [sys.executable, "-c", SEARCHES],
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
-        _, errors = process.communicate(timeout=120)
+        begun, errors = process.communicate(timeout=120)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # the workers that hang as well
-        process.communicate()
-        pytest.fail("the search hung")
-    assert process.returncode == 0, errors.decode()
+        begun, _ = process.communicate()
+        pytest.fail(f"a search hung, the last of {begun.split()}")
+    assert process.returncode == 0, f"{begun}{errors}"
+    assert begun.split() == ["multiprocessing", "threading"]
 
 
 def fit_on_read_only(model, X, y):

@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklstm import WindowTransformer, make_windows
 from tests.indexes import EVENLY_SPACED
+from tests.outcomes import assert_same
 
 FITS = pytest.mark.parametrize(
     "use",
@@ -216,7 +217,7 @@ def test_missing_label_is_told_as_missing(use, missing):
     ids=["strings", "categories", "two levels", "booleans"],
 )
 def test_labels_that_are_no_times_may_stand_in_any_order(use, index):
-    use(pd.DataFrame(table(4), index=index))
+    assert_same(use(pd.DataFrame(table(4), index=index)), use(table(4)))
 
 
 def test_clock_change_repeats_no_label():

@@ -77,6 +77,7 @@ def test_arrays_that_are_read_can_be_written_to(file):
     file.write([np.zeros(3)])
     (array,) = file.read()
     array[0] = 1
+    assert array.tolist() == [1, 0, 0]
 
 
 def test_no_file_is_none(file):
@@ -468,10 +469,12 @@ def test_lock_is_one_for_all_names_of_a_file(file, path, tmp_path, monkeypatch):
                 pass
 
 
-def test_lock_of_a_process_that_was_killed_is_free(file, path):
+def test_rest_of_a_lock_is_in_nobodys_way(file, path):
     path.with_name(f".{path.name}.sklstm-lock").write_bytes(b"")
     with file.locked():
-        pass
+        other = CheckpointFile.of(path)
+        with pytest.raises(ValueError, match="in use by another fit"), other.locked():
+            pass
 
 
 def test_lock_makes_no_folder(tmp_path):
