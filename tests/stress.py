@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from joblib import Parallel, delayed
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -68,6 +69,40 @@ def hashes_in_processes(numbers, n_processes):
     return [by_number[number] for number in numbers]
 
 
+LARGE_WINDOWS = RNG.normal(size=(600, 12, 3))
+
+
+def hash_of_a_large_fit(_):
+    """Of a network whose sums torch would share among threads if it had more than one."""
+    regressor = LSTMRegressor(
+        160, epochs=1, batch_size=300, device="cpu", random_state=0
+    ).fit(LARGE_WINDOWS, LARGE_WINDOWS[:, -1, 0])
+    return hashlib.sha256(regressor.predict(LARGE_WINDOWS).tobytes()).hexdigest()
+
+
+def hashes_of_large_fits(n_fits, *, n_torch_threads=2):
+    """Of fits that come and go in fresh threads, and each thread's own count after it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_torch_threads)
+    counts = []
+
+    def fit(number):
+        found = hash_of_a_large_fit(number)
+        counts.append(torch.get_num_threads())
+        return found
+
+    hashes = []
+    try:
+        for start in range(0, n_fits, 8):
+            # A fresh pool of another size each time.
+            with ThreadPoolExecutor(2 + start % 3) as pool:
+                hashes += pool.map(fit, range(min(8, n_fits - start)))
+        counts.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
+    return hashes, counts
+
+
 def memory():
     """Bytes of this process that are in memory, as the operating system counts them."""
     with open("/proc/self/statm") as counts:
@@ -108,7 +143,8 @@ def n_wrong_answers(n_threads, n_rounds):
 def main():
     """Do as many as asked of each, or of one, and tell what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", nargs="?", choices=["fits", "memory", "threads"])
+    parts = ["fits", "large", "memory", "threads"]
+    parser.add_argument("part", nargs="?", choices=parts)
     part = parser.parse_args().part
     if part in (None, "fits"):
         numbers = list(range(200))
@@ -120,6 +156,14 @@ def main():
             same = sum(map(str.__eq__, found, alone))
             print(f"{same} of 200 fits at once in {where} have the hash of the fit alone")
             assert found == alone
+    if part in (None, "large"):
+        hashes, counts = hashes_of_large_fits(400)
+        same = hashes.count(hash_of_a_large_fit(0))
+        print(
+            f"{same} of 400 fits of 160 units in fresh threads have the hash of one alone"
+        )
+        assert same == 400
+        assert set(counts) == {2}
     if part in (None, "memory"):
         growth = growth_by_predictions(10_000)
         print(f"10000 predictions: {growth / 2**20:+.2f} MiB of {memory() / 2**20:.0f}")

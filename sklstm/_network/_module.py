@@ -137,8 +137,9 @@ class LSTMModule(nn.Module):
 
     def weights(self) -> list[Tensor]:
         """Return all weights in the order of `parameters`, which looks each up by name."""
+        of_lstm: list[Any] = self.lstm._flat_weights
         linear = [] if self.linear is None else [self.linear.weight]
-        return [*self.lstm._flat_weights, self.dense.weight, self.dense.bias, *linear]
+        return [*of_lstm, self.dense.weight, self.dense.bias, *linear]
 
     def weights_of_layers(self) -> list[list[list[nn.Parameter]]]:
         """Two weights and two biases of each direction of each layer, in torch's order."""

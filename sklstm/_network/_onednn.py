@@ -50,11 +50,8 @@ class LayerRun(NamedTuple):
 
 def is_available() -> bool:
     """Return whether torch computes by oneDNN here, through the operators known here."""
-    return (
-        torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled
-        and _has_known_schemas()
-    )
+    is_on = torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
+    return is_on and _has_known_schemas()
 
 
 @cache

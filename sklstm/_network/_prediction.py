@@ -48,7 +48,7 @@ class _Shape(NamedTuple):
     @classmethod
     def of(cls, module: LSTMModule) -> Self:
         lstm = module.lstm
-        settings = torch.backends.mkldnn.enabled, torch.get_float32_matmul_precision()
+        has_onednn = bool(torch.backends.mkldnn.enabled)
         return cls(
             lstm.input_size,
             module.dense.out_features,
@@ -56,7 +56,7 @@ class _Shape(NamedTuple):
             lstm.num_layers,
             lstm.bidirectional,
             module.linear is not None,
-            settings,
+            (has_onednn, torch.get_float32_matmul_precision()),
         )
 
 
@@ -71,8 +71,9 @@ def predict(
     device, seq_length = next(module.parameters()).device, windows.shape[1]
     module.eval()
     source, widest = windows_on(windows, device), n_at_once(module, seq_length)
-    can_try = device.type == "cpu" and is_stock_module(module)
-    shape = _Shape.of(module) if can_try else None
+    shape = None
+    if device.type == "cpu" and isinstance(module, LSTMModule) and is_stock_module(module):
+        shape = _Shape.of(module)
 
     @torch.inference_mode()  # each thread has modes of its own
     @torch.autocast(device.type, enabled=False)
@@ -167,17 +168,9 @@ def _bits_in_call(shape: _Shape, n_steps: int, width: int) -> bytes | None:
 def _random_module(shape: _Shape) -> LSTMModule:
     """Return a network of the shape, whose weights are all at work."""
     generator = torch.Generator("cpu").manual_seed(0)
-    *form, _ = shape
-    n_features, n_outputs, units, num_layers, bidirectional, residual = form
-    module = LSTMModule(
-        n_features,
-        n_outputs,
-        units=units,
-        num_layers=num_layers,
-        dropout=0.0,
-        bidirectional=bidirectional,
-        residual=residual,
-    ).to_empty(device="cpu")
+    form = shape._asdict()
+    del form["settings"]
+    module = LSTMModule(**form, dropout=0.0).to_empty(device="cpu")
     for weight in [*module.parameters(), *module.buffers()]:
-        weight.normal_(std=units**-0.5, generator=generator)
+        weight.normal_(std=shape.units**-0.5, generator=generator)
     return module.eval()

@@ -95,7 +95,15 @@ class WindowNet(NeuralNet):
     @property
     def own_module(self) -> LSTMModule:
         """The network without the wrapper that `torch.compile` puts around it."""
-        return getattr(self.module_, "_orig_mod", self.module_)
+        module: Any = self.module_
+        return getattr(module, "_orig_mod", module)
+
+    @property
+    def own_generator(self) -> torch.Generator:
+        """The source of the network's initial weights and dropout."""
+        generator = self.own_module.generator
+        assert generator is not None
+        return generator
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -109,9 +117,7 @@ class WindowNet(NeuralNet):
             return WindowSet.of_arrays(X, y)
         return super().get_dataset(X, y)
 
-    def get_iterator(
-        self, dataset: Dataset, training: bool = False
-    ) -> "Batches | Iterable[Any]":
+    def get_iterator(self, dataset: Dataset, training: bool = False) -> Iterable[Any]:
         if not isinstance(dataset, WindowSet):
             return super().get_iterator(dataset, training=training)
         return Batches(
@@ -159,7 +165,7 @@ class WindowNet(NeuralNet):
 
     def run_single_epoch(
         self,
-        iterator: Batches | None,
+        iterator: Iterable[Any] | None,
         training: bool,
         prefix: str,
         step_fn: Callable[[Batch], dict[str, Tensor]],

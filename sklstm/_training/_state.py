@@ -81,7 +81,7 @@ def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, An
             "history": to_columns(to_arrays(_whole_epochs(history))),
             "optimizer": to_arrays(net.optimizer_.state_dict()),
             "optimizer_name": type(net.optimizer_).__name__,
-            "initial_generator": to_arrays(net.own_module.generator.get_state()),
+            "initial_generator": to_arrays(net.own_generator.get_state()),
             "order_generator": to_arrays(net.generator.get_state()),
         }
     return state
@@ -181,7 +181,7 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
             raise damage_error("network", fault)
         net.optimizer_.load_state_dict(to_tensors(state["optimizer"]))
     if "order_generator" in state:
-        net.own_module.generator.set_state(to_tensors(state["initial_generator"]))
+        net.own_generator.set_state(to_tensors(state["initial_generator"]))
         net.generator.set_state(to_tensors(state["order_generator"]))
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr

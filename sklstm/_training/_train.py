@@ -118,8 +118,8 @@ def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> 
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr
         group.setdefault("initial_lr", net.lr)  # a schedule continues from it
-    _copy_state(module.generator, net.own_module.generator)
-    _copy_state(before.generator, net.generator)
+    net.own_generator.set_state(before.own_generator.get_state())
+    net.generator.set_state(before.generator.get_state())
     net.lowest_losses = dict(before.lowest_losses)
     net.starts_at_best = start.best_epoch is not None
     if shares_history:
@@ -127,14 +127,6 @@ def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> 
         net.history_ = before.history
     else:
         net.history.extend(copy.deepcopy(before.history[: start.n_epochs]))
-
-
-def _copy_state(
-    source: torch.Generator | None, destination: torch.Generator | None
-) -> None:
-    assert source is not None
-    assert destination is not None
-    destination.set_state(source.get_state())
 
 
 def _best_epoch(net: WindowNet) -> int | None:
