@@ -474,7 +474,7 @@ def check_regressor(case):
         windows[:2, :1] = np.nan
         with only_plain_errors("predict"):
             predictions = regressor.predict(windows)
-            assert_finite(predictions, (4, *regressor._target_shape_))
+            assert_finite(predictions, (4, *regressor._fitted().shape.target))
 
 
 @st.composite

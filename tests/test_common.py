@@ -329,13 +329,13 @@ def test_fit_returns_self_and_predict_leaves_no_trace():
     regressor = make_regressor()
     assert regressor.fit(X, y) is regressor
     predictions = regressor.predict(X)
-    before = copy.deepcopy(vars(regressor))
+    before, history = copy.deepcopy(vars(regressor)), regressor.history_
     values = dict(vars(regressor))
     regressor.predict(X[5:])
     regressor.score(X, y)
     assert vars(regressor).keys() == before.keys()
     assert all(vars(regressor)[name] is value for name, value in values.items())
-    assert regressor.history_ == before["history_"]
+    assert regressor.history_ == history
     np.testing.assert_array_equal(regressor.predict(X), predictions)
 
 

@@ -101,7 +101,7 @@ class CheckpointFile:
         """
         path = self._beside(LOCK)
         os.stat(path.parent)  # filelock would make a folder that is not there
-        if os.path.lexists(path) and not _is_empty_file(path):
+        if not _is_empty_or_missing(path):
             raise self._taken(path)
         lock = FileLock(path, timeout=0)
         try:
@@ -185,9 +185,9 @@ class CheckpointFile:
             return os.open(part, flags, mode)
         except FileExistsError:
             # The rest of a write that was killed, or not ours. No other fit writes now.
-            if not (_is_empty_file(part) or _begins(part, FIRST_LINE)):
+            if not (_is_empty_or_missing(part) or _begins(part, FIRST_LINE)):
                 raise self._taken(part) from None
-            part.unlink()
+            part.unlink(missing_ok=True)
             return os.open(part, flags, mode)
 
 
@@ -210,8 +210,12 @@ def _is_regular(path: Path) -> bool:
     return stat.S_ISREG(os.lstat(path).st_mode)
 
 
-def _is_empty_file(path: Path) -> bool:
-    return _is_regular(path) and os.lstat(path).st_size == 0
+def _is_empty_or_missing(path: Path) -> bool:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:  # also if another fit has just removed it
+        return True
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 def _begins(path: Path, start: bytes) -> bool:
@@ -226,7 +230,7 @@ def _remove_and_release(path: Path, lock: FileLock) -> None:
     """Remove the lock's file while it is held: who waits for it then makes another."""
     if os.name == "posix":  # elsewhere an open file stays
         with suppress(OSError):
-            if _is_empty_file(path):
+            if _is_empty_or_missing(path):
                 path.unlink()
     lock.release()
 
