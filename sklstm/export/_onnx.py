@@ -90,6 +90,9 @@ def to_onnx(
     ``torch``, the versions that wrote it, ``seq_length``, ``n_features``, ``n_outputs``
     and, where they are known, ``horizon`` and ``feature_names`` (a list in JSON).
 
+    Pass at least one window to the graph: the LSTM of onnxruntime (1.32) crashes the
+    process if there is none.
+
     Examples
     --------
     >>> from pathlib import Path
