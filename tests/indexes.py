@@ -3,6 +3,9 @@
 Each maker gives `n` labels in time order, one for each step, none missing.
 """
 
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
 from pandas.tseries.holiday import USFederalHolidayCalendar
@@ -76,15 +79,47 @@ EVENLY_SPACED = {
     "negative integers": lambda n: pd.Index(np.arange(n) - n - 5),
     "small integers": lambda n: pd.Index(np.arange(n), dtype="uint8"),
     "nullable integers": lambda n: pd.Index(np.arange(n), dtype="Int64"),
+    "categories of integers": lambda n: pd.CategoricalIndex(np.arange(n)),
+    "integers as objects": lambda n: pd.Index(list(range(n)), dtype=object),
+    "years as floats": lambda n: pd.Index(np.arange(n) + 1700.0),
+    "quarters as floats": lambda n: pd.Index(np.arange(n) / 4),
+    "months as rounded floats": lambda n: pd.Index(np.round(1958 + np.arange(n) / 12, 3)),
+    "nullable floats": lambda n: pd.Index(np.arange(n) / 10, dtype="Float64"),
+    "decimals": lambda n: pd.Index([decimal.Decimal(i) / 10 for i in range(n)]),
+    "dates as objects": lambda n: pd.Index([time.date() for time in times("D")(n)]),
+    "times as objects": lambda n: pd.Index(times("h")(n).to_pydatetime(), dtype=object),
+    "times of NumPy as objects": lambda n: pd.Index(
+        list(times("D")(n).to_numpy()), dtype=object
+    ),
+    "zoned times as objects": lambda n: pd.Index(
+        list(times("h", tz="Europe/Berlin")(n)), dtype=object
+    ),
+    "offsets of summer and winter": lambda n: pd.Index(
+        [
+            datetime.datetime.fromisoformat(time.isoformat())
+            for time in times("h", "2021-03-27 20:00", "Europe/Berlin")(n)
+        ],
+        dtype=object,
+    ),
+    "periods as objects": lambda n: pd.Index(list(periods("M")(n)), dtype=object),
+    "durations as objects": lambda n: pd.Index(
+        [datetime.timedelta(hours=i) for i in range(n)], dtype=object
+    ),
+    "categories of days": lambda n: pd.CategoricalIndex(times("D")(n)),
+    "third Fridays": lambda n: without_freq(times("WOM-3FRI")(n)),
+    "the 15th of each month": lambda n: without_freq(times("MS")(n) + pd.Timedelta("14D")),
+    "Easter Sundays": lambda n: without_freq(
+        pd.date_range("2000", periods=n, freq=pd.offsets.Easter())
+    ),
+    "six-hourly by the local clock": lambda n: without_freq(
+        times("6h", "2021-03-26")(n)
+    ).tz_localize("Europe/Berlin"),
 }
 
-# Labels that tell nothing about the step after them.
+# Labels that have no order in time.
 UNORDERED = {
     "strings": lambda n: pd.Index([f"row {n - i}" for i in range(n)]),
     "the same string": lambda n: pd.Index(["a"] * n),
-    "floats": lambda n: pd.Index(np.arange(n) / 4),
-    "categories": lambda n: pd.CategoricalIndex(np.arange(n)),
-    "two levels": lambda n: pd.MultiIndex.from_arrays([np.arange(n), np.arange(n)]),
 }
 
 

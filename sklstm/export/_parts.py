@@ -74,7 +74,7 @@ def parts_of(estimator: Any) -> Parts:
     return Parts(
         window_shape=(network_shape[0] * network_shape[1] // n_features, n_features),
         network_shape=network_shape,
-        horizon=None if transformer is None else int(transformer.horizon),
+        horizon=None if transformer is None else transformer._fitted_lengths["horizon"],
         feature_names=None if names is None else [str(name) for name in names],
         scaling=scaling,
         weights={

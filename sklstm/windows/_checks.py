@@ -1,5 +1,6 @@
 """Checks of a series and its row labels."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,17 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklstm._arrays import _check_targets, reading
-from sklstm.windows._labels import is_ordered_kind, table_index
+from sklstm.windows._holes import FittedLabels, Holes
+from sklstm.windows._labels import (
+    Labels,
+    are_numbered_names,
+    inferred_index,
+    is_ordered_kind,
+    read_labels,
+    table_index,
+)
+from sklstm.windows._spacing import Spacing
+from sklstm.windows._warnings import warn_caller
 
 # Values before a series that are kept as NaN, 128 MiB, where the series is shorter.
 MOST_UNKNOWN = 2**24
@@ -54,33 +65,146 @@ def check_series_and_targets(X: Any, y: Any) -> tuple[NDArray, NDArray]:
         )
     series = checked[:, np.newaxis] if checked.ndim == 1 else checked
     _check_series_finite(series)
-    check_index(X)
-    check_same_order(X, y)
     return series, checked if y is None else _check_targets(y, n_samples=len(series))
 
 
-def check_index(X: Any) -> pd.Index | None:
-    """The row labels of a pandas object, in time order; None for anything else."""
+def check_labels(
+    X: Any, *, name: str = "X", like: FittedLabels | None = None, warn: bool = True
+) -> Labels | None:
+    """The row labels of a pandas object in time order; None where there are none to use.
+
+    Labels that have no order in time are not used, which is a warning. With `like`, an
+    index of several levels must be that of the fitted series.
+    """
     index = table_index(X)
-    if index is None or not is_ordered_kind(index):
-        return index
+    if index is None:
+        return None
+    index, series = _one_series(index, name)
+    index = inferred_index(index)
+    labels = None
+    if is_ordered_kind(index):
+        _check_time_order(index, name)
+        labels = read_labels(index)
+    if labels is None and warn and not are_numbered_names(index):
+        warn_caller(
+            f"The index of {name} holds labels such as {index[0]!r}, which are neither "
+            "times nor numbers. It is not used: rows are taken to be consecutive steps in "
+            "time order. Convert the index, for example by pandas.to_datetime, or drop it "
+            f"by {name}.reset_index(drop=True)."
+        )
+    if labels is None:
+        return None
+    expected = None if like is None else like.last.series
+    if None not in (expected, series) and expected != series:
+        raise ValueError(
+            f"{name} holds the series {series!r}, but the transformer was fitted on "
+            f"{expected!r}. Fit a transformer for each series; groups, the "
+            "parameter that tells series apart, is not available yet."
+        )
+    return replace(labels, series=series)
+
+
+def _one_series(index: pd.Index, name: str) -> tuple[pd.Index, str | None]:
+    """The innermost level of an index, and the label of the outer ones where there are."""
+    if not isinstance(index, pd.MultiIndex):
+        return index, None
+    differs = np.any([codes != codes[0] for codes in index.codes[:-1]], axis=0)
+    outer = index[0][:-1]
+    if differs.any():
+        values = [", ".join(map(str, row[:-1])) for row in (index[0], index[differs][0])]
+        raise ValueError(
+            f"The index of {name} has several values in an outer level, such as "
+            f"{values[0]!r} and {values[1]!r}, as a table of several series has. Windows "
+            "would reach from one series into another, and groups, the parameter that "
+            "tells series apart, is not available yet. Fit each series alone, for example "
+            f"on {name}.loc[{outer[0]!r}]. If the levels label one series together, as "
+            "year and month do, make a single level of times or periods of them."
+        )
+    return index.get_level_values(-1), ", ".join(map(str, outer))
+
+
+def _check_time_order(index: pd.Index, name: str) -> None:
     if index.hasnans:
         raise ValueError(
-            f"The index of X holds a missing label in row {int(index.isna().argmax())}; a "
-            "series has one label for each step. Fill it in or drop the row."
+            f"The index of {name} holds a missing label in row "
+            f"{int(index.isna().argmax())}; a series has one label for each step. Fill it "
+            "in or drop the row."
         )
     if not index.is_unique:
         label = index[index.duplicated()][0]
         raise ValueError(
-            f"The index of X holds {str(label)!r} more than once; a series has one row "
-            "for each step. Drop or aggregate the repeated rows."
+            f"The index of {name} holds {str(label)!r} more than once; a series has one "
+            "row for each step. Drop or aggregate the repeated rows."
         )
     if not index.is_monotonic_increasing:
         raise ValueError(
-            "The index of X is not increasing; a series stands in time order. Call "
-            "X.sort_index(), and split it without shuffling (TimeSeriesSplit)."
+            f"The index of {name} is not increasing; a series stands in time order. Sort "
+            f"the rows by time ({name}.sort_index()), and split them without shuffling "
+            "(TimeSeriesSplit, or train_test_split with shuffle=False). If they are in "
+            "time order and only their labels are not, drop the index: "
+            f"{name}.reset_index(drop=True)."
         )
-    return index
+
+
+def check_parameter_of_fit(name: str, value: int, fitted: int) -> None:
+    """Check that a parameter has the value that it had in `fit`."""
+    if value != fitted:
+        raise ValueError(
+            f"{name}={value}, but the transformer was fitted with {name}={fitted}, and "
+            "what comes after it has learned from those windows. Call fit again, or set "
+            f"{name} back to {fitted}."
+        )
+
+
+def warn_of_other_kind(labels: Labels, fitted: FittedLabels) -> None:
+    """Warn that labels cannot be compared with the fitted ones."""
+    if labels.is_default or fitted.is_default:  # which is no index
+        return
+    warn_caller(
+        f"X is labelled by {labels.kind}, but the fitted rows by {fitted.last.kind}. The "
+        "index is not used to tell whether X continues the fitted series: its rows are "
+        "taken to follow, unless they are the fitted ones again. Convert one of the two."
+    )
+
+
+def warn_of_gap(labels: Labels, fitted: FittedLabels, spacing: Spacing | None) -> None:
+    """Warn that steps are missing between the fitted rows and later ones."""
+    n_missing = fitted.n_missing(labels, spacing)
+    first = labels.text(labels.values[0].item())
+    last = fitted.last.text(fitted.last.values[-1].item())
+    warn_caller(
+        f"X starts at {first}, which is not the step after the last fitted one, {last}: "
+        f"{f'{n_missing} ' if n_missing else ''}steps are missing in between. The first "
+        "rows are given no past. Pass the missing rows too, or set context='never' to do "
+        "without it."
+    )
+
+
+def warn_of_holes(
+    holes: Holes,
+    *,
+    n_rows: int,
+    n_past: int = 0,
+    seq_length: int,
+    horizon: int,
+    name: str = "X",
+) -> None:
+    """Warn where windows of rows reach across labels that are missing."""
+    n_crossing = holes.n_crossing(
+        n_rows, n_past=n_past, seq_length=seq_length, horizon=horizon
+    )
+    if not n_crossing:
+        return
+    labels = "label" if holes.n_missing == 1 else "labels"
+    found = f"leaves out {holes.n_missing} {labels}, the first {holes.first}"
+    if not holes.n_missing:
+        found = "follows on fitted rows with labels missing near their end"
+    warn_caller(
+        f"The index of {name} {found}: {n_crossing} of {n_rows} windows reach across a "
+        "hole, so that steps before it are taken for later ones. Insert the missing rows "
+        "and fill them from earlier ones (for hours, X.asfreq('h').ffill()). If the rows "
+        f"are consecutive steps after all, drop the index: {name}.reset_index(drop=True)."
+    )
 
 
 def check_context(*rows: NDArray) -> None:
@@ -92,21 +216,37 @@ def check_context(*rows: NDArray) -> None:
         raise ValueError("the rows of its series are not finite")
 
 
-def check_same_order(X: Any, y: Any) -> None:
-    """That rows of pandas objects that have the same labels have them in one order.
+def check_same_order(X: Any, labelled: Any, *, name: str = "y") -> None:
+    """Check that a pandas object beside X does not have the labels of X in another order.
 
     Other labels are no error: a target may be labelled by the step that it is known at.
     """
-    index, labels = table_index(X), table_index(y)
+    index, labels = table_index(X), table_index(labelled)
     if index is None or labels is None or len(index) != len(labels):
         return
     if index.equals(labels) or index.nlevels != labels.nlevels:
         return
     if index.is_unique and labels.is_unique and labels.isin(index).all():
         raise ValueError(
-            "y has the same labels as X, in another order: rows are matched by position. "
-            "Pass y.loc[X.index], or y.to_numpy() if the positions are right."
+            f"{name} has the same labels as X, in another order: rows are matched by "
+            f"position. Pass {name}.loc[X.index], or {name}.to_numpy() if the positions "
+            "are right."
         )
+
+
+def check_row_labels(X: Any, y: Any = None) -> tuple[Labels | None, Labels | None]:
+    """The labels of the rows of `X`, and those of `y` if only they are of use.
+
+    Where a step before has dropped the index of `X`, that of `y` still shows whether rows
+    are in time order, and which are missing.
+    """
+    labels = check_labels(X)
+    check_same_order(X, y)
+    if labels is not None and not labels.is_default:
+        return labels, None
+    of_targets = check_labels(y, name="y", warn=False)
+    is_of_use = of_targets is not None and not of_targets.is_default
+    return labels, of_targets if is_of_use else None
 
 
 def check_window_lengths(seq_length: int, horizon: int, *, series: NDArray) -> None:

@@ -1,30 +1,36 @@
-"""Row labels: whether the rows of one table are the steps after those of another.
+"""Row labels of a table, read into numbers on one axis.
 
-Labels are pandas' time-like and integer ones; what a table's rows hold is never looked
-at here. What is kept of an index is a dict of arrays and plain values, so that a fitted
-transformer can be saved in any format:
-
-    kind    what the labels are; those of two kinds are not compared
-    values  the labels as numbers or times, absolute where there is a time zone
-    clock   for times, the same by the local clock, and `zone`, its name
-    beyond  the label on the far side of the joint, where the index knows its step, and
-            `on`, which of `values` and `clock` it is told in
-    told    the label at the joint, for messages
+Only the index is read here, never the values of a table. What its labels say about the
+distance between rows is in `_spacing`, what that means for windows in `_holes`.
 """
 
-from typing import Any, Literal
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+from pandas.api.types import (
+    infer_dtype,
+    is_bool_dtype,
+    is_complex_dtype,
+    is_float_dtype,
+    is_numeric_dtype,
+    is_unsigned_integer_dtype,
+)
 
-# Labels kept on either side of the joint, enough to see weekends, holidays and months:
-# five months of trading days.
-N_LABELS = 100
+# Times are numbers of these since 1970. The second is for dates beyond 1677 to 2262.
+UNITS = {"ns": 10**9, "us": 10**6}
+Unit = Literal["ns", "us"]
+SECONDS_OF_A_DAY = 86_400
 
-Labels = dict[str, Any]
-Relation = Literal["follows", "overlaps", "gap"]
+TIMES = "times without a time zone"
+ZONED_TIMES = "times with a time zone"
+DURATIONS = "durations"
+NUMBERS = "numbers"
+
+Number = int | float
 
 
 def table_index(X: Any) -> pd.Index | None:
@@ -32,179 +38,246 @@ def table_index(X: Any) -> pd.Index | None:
     return X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Labels of a table's rows as increasing numbers.
+
+    `kind` says what they are; labels of two kinds are not compared. `values` are numbers,
+    ordinals of periods, or times and durations in `unit`. `clock` is the same times by the
+    local clock of `zone`, and None for what has no clock. `freq` is that of periods.
+    `single_step` is the step that one label alone implies, where there is such a thing.
+    `next_label` and `previous_label` are known where the index carries its step with it,
+    by the local clock if `next_on_clock`. `series` names the series that they label, where
+    outer levels of the index do.
+    """
+
+    kind: str
+    values: NDArray
+    clock: NDArray[np.int64] | None = None
+    unit: Unit = "ns"
+    zone: str | None = None
+    freq: str | None = None
+    single_step: int | None = None
+    next_label: Number | None = None
+    previous_label: Number | None = None
+    next_on_clock: bool = False
+    series: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def day(self) -> int:
+        """Length of a day in the unit of the values."""
+        return SECONDS_OF_A_DAY * UNITS[self.unit]
+
+    @property
+    def begins_at_zero(self) -> bool:
+        """Whether the first label is the integer 0."""
+        return (
+            self.kind == NUMBERS and self.values.dtype.kind in "iu" and not self.values[0]
+        )
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the labels only number the rows from 0, as pandas does by default."""
+        return self.begins_at_zero and int(self.values[-1]) == len(self) - 1
+
+    def __getitem__(self, rows: slice) -> Self:
+        """Some of the labels; the step that the index carries is no longer known."""
+        return replace(
+            self,
+            values=self.values[rows],
+            clock=None if self.clock is None else self.clock[rows],
+            next_label=None,
+            previous_label=None,
+        )
+
+    def text(self, value: Number, *, clock: bool = False) -> str:
+        """A label as pandas prints it, from its number or, with `clock`, its local time."""
+        if self.kind == NUMBERS:
+            return str(value)
+        if self.freq is not None:
+            return str(self._period(int(value)))
+        if self.kind == DURATIONS:
+            return str(pd.Timedelta(int(value), unit=self.unit))
+        time = pd.Timestamp(int(value), unit=self.unit)
+        if self.zone is not None and not clock:
+            time = time.tz_localize("UTC").tz_convert(self.zone)
+        return str(time).removesuffix(" 00:00:00")
+
+    def _period(self, value: int) -> pd.Period:
+        if self.clock is None:
+            return pd.Period(ordinal=value, freq=self.freq)
+        return pd.Period(pd.Timestamp(value, unit=self.unit), freq=self.freq)
+
+
+def read_labels(index: pd.Index) -> Labels | None:
+    """What an index in time order says; None where its labels have no order."""
+    if isinstance(index, pd.DatetimeIndex):
+        return _with_carried_step(_read_times(index), index)
+    if isinstance(index, pd.PeriodIndex):
+        return _read_periods(index)
+    if isinstance(index, pd.TimedeltaIndex):
+        unit = _unit_for(index)
+        values = index.as_unit(unit).asi8
+        return _with_carried_step(Labels(DURATIONS, values, unit=unit), index)
+    if is_ordered_kind(index):
+        return _read_numbers(index)
+    return None
+
+
 def is_ordered_kind(index: pd.Index) -> bool:
-    """Whether the labels are of a kind that has an order in time: times or numbers."""
+    """Whether labels are of a kind that has an order in time: times or numbers."""
     if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)):
         return True
-    return is_numeric_dtype(index.dtype) and not is_bool_dtype(index.dtype)
+    dtype = index.dtype
+    return is_numeric_dtype(dtype) and not (is_bool_dtype(dtype) or is_complex_dtype(dtype))
 
 
-def last_labels(index: pd.Index | None) -> Labels | None:
-    """What to keep of the fitted index; None where it can not tell what follows it."""
-    return None if index is None else _labels(index, index[-N_LABELS:], joint=-1)
+def inferred_index(index: pd.Index) -> pd.Index:
+    """The same labels in pandas' own type for them, whatever holds them."""
+    if isinstance(index.dtype, pd.CategoricalDtype):
+        index = index.astype(index.dtype.categories.dtype)
+    if index.dtype == object:
+        index = index.infer_objects()
+    if is_ordered_kind(index):
+        return index
+    kind = infer_dtype(index, skipna=True)
+    if kind in ("datetime", "datetime64", "date"):
+        return _times_of_objects(index)
+    if kind in ("timedelta", "timedelta64"):
+        return pd.TimedeltaIndex(index)
+    if kind in ("decimal", "mixed-integer-float"):
+        return pd.Index(pd.to_numeric(index.to_numpy(dtype=object)), dtype="float64")
+    return index
 
 
-def first_labels(index: pd.Index | None) -> Labels | None:
-    """The same of the rows that may follow."""
-    return None if index is None else _labels(index, index[:N_LABELS], joint=0)
+def _times_of_objects(index: pd.Index) -> pd.Index:
+    try:
+        return pd.DatetimeIndex(index)
+    except (ValueError, TypeError):
+        # One time zone told by two offsets, of summer and winter; or a mix with naive ones.
+        aware = [getattr(time, "tzinfo", None) is not None for time in index]
+        return pd.to_datetime(index, utc=True) if all(aware) else index
 
 
-def _labels(index: pd.Index, kept: pd.Index, *, joint: Literal[0, -1]) -> Labels | None:
-    labels: Labels = {"told": str(kept[joint]), "on": "values", "beyond": None}
-    if isinstance(kept, pd.DatetimeIndex):
-        labels |= _times(kept)
-    elif isinstance(kept, pd.PeriodIndex):
-        labels |= {"kind": f"period[{kept.freqstr}]", "values": kept.asi8}
-    elif isinstance(kept, pd.TimedeltaIndex):
-        labels |= {"kind": "timedelta", "values": kept.to_numpy()}
-    elif is_integer_dtype(kept.dtype):
-        dtype = "uint64" if kept.dtype == "uint64" else "int64"
-        labels |= {"kind": "integer", "values": kept.to_numpy(dtype=dtype)}
-    else:
-        return None
-    step = _known_step(index)
-    if step is not None:
-        labels |= _beyond(labels, kept, step if joint == -1 else -step, joint=joint)
+def _unit_for(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> Unit:
+    """Nanoseconds, or microseconds where those would not fit into 64 bits."""
+    if index.unit == "ns":
+        return "ns"
+    longest = int(np.abs(index.asi8[[0, -1]].astype(np.float64)).max())
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6}[index.unit]
+    return "ns" if longest / per_second < 9e9 else "us"
+
+
+def _read_times(index: pd.DatetimeIndex) -> Labels:
+    unit = _unit_for(index)
+    index = index.as_unit(unit)
+    clock = index.tz_localize(None).asi8
+    if index.tz is None:
+        return Labels(TIMES, clock, clock, unit)
+    return Labels(ZONED_TIMES, index.asi8, clock, unit, zone=str(index.tz))
+
+
+def _read_periods(index: pd.PeriodIndex) -> Labels:
+    freq: Any = index.freq
+    name = str(index.dtype).removeprefix("period[").removesuffix("]")
+    kind = f"periods ({name})"
+    is_business_day = isinstance(freq, pd.offsets.BusinessDay)
+    # Days and shorter periods have clock times and weekends; longer ones are counted.
+    if not isinstance(freq, (pd.offsets.Tick, pd.offsets.Day)) and not is_business_day:
+        return Labels(kind, index.asi8, freq=name, single_step=freq.n)
+    times = _read_times(_start_times(index))
+    single_step = None
+    if not is_business_day:
+        first_two = _read_times(_start_times(pd.PeriodIndex([index[0], index[0] + 1])))
+        single_step = int(np.diff(first_two.values)[0])
+    return replace(times, kind=kind, freq=name, single_step=single_step)
+
+
+def _start_times(periods: pd.PeriodIndex) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(periods.to_timestamp())
+
+
+def _read_numbers(index: pd.Index) -> Labels | None:
+    if is_float_dtype(index.dtype):
+        values = index.to_numpy(dtype=np.float64)
+        if not np.isfinite(values[[0, -1]]).all():  # increasing
+            return None
+        return Labels(NUMBERS, values, single_step=1)
+    unsigned = is_unsigned_integer_dtype(index.dtype)
+    values = index.to_numpy(dtype=np.uint64 if unsigned else np.int64)
+    if unsigned and values[-1] <= np.iinfo(np.int64).max:
+        values = values.astype(np.int64)
+    return _with_carried_step(Labels(NUMBERS, values, single_step=1), index)
+
+
+def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
+    """The labels with those before and after them, where the index knows its step."""
+    step: Any = getattr(index, "freq", None)
+    if isinstance(index, pd.RangeIndex) and len(index) > 1:
+        step = index.step
+    if step is None:
+        return labels
+    if labels.clock is None:
+        if not isinstance(step, int):
+            step = int(pd.Timedelta(step).as_unit(labels.unit).asm8.astype(np.int64))
+        first, last = int(labels.values[0]), int(labels.values[-1])
+        return replace(labels, next_label=last + step, previous_label=first - step)
+    # Days, weeks and months are even by the local clock, hours by absolute time.
+    absolute = isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
+    on = labels.values if absolute else labels.clock
+    return replace(
+        labels,
+        next_label=_moved(int(on[-1]), step, labels.unit),
+        previous_label=_moved(int(on[0]), -step, labels.unit),
+        next_on_clock=not absolute,
+    )
+
+
+def _moved(value: int, step: pd.offsets.BaseOffset, unit: Unit) -> int:
+    return int((pd.Timestamp(value, unit=unit) + step).as_unit(unit).asm8.astype(np.int64))
+
+
+def comparable_labels(labels: Labels, like: Labels) -> Labels | None:
+    """Labels of the same kind in the unit and on the clock of `like`.
+
+    None where they do not fit, as dates centuries after those of `like` may not.
+    """
+    if labels.unit != like.unit:
+        if like.unit == "ns":  # those in microseconds are out of its range
+            return None
+        labels = _in_microseconds(labels)
+    if labels.zone != like.zone:
+        utc = pd.DatetimeIndex(labels.values.astype(f"M8[{labels.unit}]"), tz="UTC")
+        clock = utc.tz_convert(like.zone).tz_localize(None).asi8
+        known = not labels.next_on_clock
+        labels = replace(
+            labels,
+            clock=clock,
+            zone=like.zone,
+            next_label=labels.next_label if known else None,
+            previous_label=labels.previous_label if known else None,
+        )
     return labels
 
 
-def _times(kept: pd.DatetimeIndex) -> Labels:
-    clock = kept.tz_localize(None).to_numpy()
-    if kept.tz is None:
-        return {"kind": "datetime", "values": clock, "clock": clock, "zone": None}
-    values = kept.tz_convert(None).to_numpy()
-    zone = str(kept.tz)
-    return {"kind": "datetime with zone", "values": values, "clock": clock, "zone": zone}
+def _in_microseconds(labels: Labels) -> Labels:
+    return replace(
+        labels,
+        values=labels.values // 1000,
+        clock=None if labels.clock is None else labels.clock // 1000,
+        unit="us",
+        next_label=None,
+        previous_label=None,
+    )
 
 
-def _known_step(index: pd.Index) -> Any:
-    """The step that an index carries with it, whatever its labels are."""
-    if isinstance(index, pd.RangeIndex):
-        return index.step
-    # The freq of periods is their length; only a single one is taken to step by it.
-    if isinstance(index, pd.PeriodIndex):
-        return index[0].freq.n if len(index) == 1 else None
-    return getattr(index, "freq", None)
-
-
-def _beyond(labels: Labels, kept: pd.Index, step: Any, *, joint: int) -> Labels:
-    if labels["kind"] in ("integer", "timedelta") or labels["kind"].startswith("period"):
-        step = step if isinstance(step, int) else pd.Timedelta(step).to_timedelta64()
-        return {"beyond": labels["values"][joint] + step}
-    # Days, weeks and months are even by the local clock, hours by absolute time.
-    absolute = isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
-    on = "values" if absolute else "clock"
-    return {"beyond": (pd.Timestamp(labels[on][joint]) + step).to_numpy(), "on": on}
-
-
-def relation(fitted: Labels, later: Labels) -> Relation:
-    """How rows labelled `later` stand to fitted ones with labels of the same kind.
-
-    "follows": the first label is the step after the last fitted one. "overlaps": it lies
-    inside the fitted span or before it. "gap": steps are missing in between.
-
-    The step is the one that an index carries with it, or else that its labels are evenly
-    spaced by. Labels that are not evenly spaced, as those of trading days, can not show
-    whether steps are missing; there, a jump no longer than the others follows.
-    """
-    later = _on_the_clock_of(fitted, later)
-    if _scalar(later["values"][0]) <= _scalar(fitted["values"][-1]):
-        return "overlaps"
-    if fitted["beyond"] is not None:
-        follows = _scalar(fitted["beyond"]) == _scalar(later[fitted["on"]][0])
-    elif later["beyond"] is not None:
-        follows = _scalar(later["beyond"]) == _scalar(fitted[later["on"]][-1])
-    else:
-        follows = _follows_evenly(fitted, later)
-    return "follows" if follows else "gap"
-
-
-def _on_the_clock_of(fitted: Labels, later: Labels) -> Labels:
-    if fitted.get("zone") == later.get("zone"):
-        return later
-    times = pd.DatetimeIndex(later["values"], tz="UTC").tz_convert(fitted["zone"])
-    return {**later, "clock": times.tz_localize(None).to_numpy(), "beyond": None}
-
-
-def _scalar(value: Any) -> Any:
-    """One that compares across units and signs, where NumPy's would overflow."""
-    if isinstance(value, np.datetime64):
-        return pd.Timestamp(value)
-    return pd.Timedelta(value) if isinstance(value, np.timedelta64) else int(value)
-
-
-def _follows_evenly(fitted: Labels, later: Labels) -> bool:
-    """Whether the jump between two tables is one of the steps inside them."""
-    sides, joint = (fitted, later), _joined(fitted, later, n_each=1)
-    if len(fitted["values"]) == len(later["values"]) == 1:
-        # Times show no step by themselves; numbers and periods count by one.
-        return "clock" in joint or joint["kind"] == "timedelta" or _steps(joint)[0] == 1
-    if "clock" in joint:
-        weekdays = [
-            steps
-            for labels in (*sides, joint)
-            if (steps := _steps_in_weekdays(labels)) is not None
-        ]
-        if len(weekdays) == 3:
-            *seen, jump = np.concatenate(weekdays)
-            if len(seen) > 2 and 1 in seen:
-                return bool(jump <= max(seen))
-        if _calendar_step(_joined(fitted, later)) is not None:
-            return True
-        months = [step for side in sides if (step := _calendar_step(side)) is not None]
-        if months:
-            last, first = (pd.Timestamp(label) for label in joint["clock"])
-            return any(last + step == first for step in months)
-    on = _evenly_on(_joined(fitted, later))
-    jump = _steps(joint, on)[0]
-    for side in sides:
-        steps = _steps(side, on)
-        # Two times alone may be a month and a day; a third one on either side would tell.
-        enough = (
-            len(steps) > 1 or "clock" not in joint or len(_joined(*sides)["values"]) == 3
-        )
-        even = len(steps) > 0 and enough and (steps == steps[0]).all()
-        if even and jump % steps[0] == 0 * jump:
-            return bool(jump == steps[0])
-    return bool(jump <= np.concatenate([_steps(side, on) for side in sides]).max())
-
-
-def _joined(fitted: Labels, later: Labels, n_each: int = N_LABELS) -> Labels:
-    both: Labels = {
-        key: np.concatenate([fitted[key][-n_each:], later[key][:n_each]])
-        for key in ("values", "clock")
-        if key in fitted
-    }
-    return {"kind": fitted["kind"], **both}
-
-
-def _steps(labels: Labels, on: str = "values") -> NDArray:
-    return np.diff(labels[on])
-
-
-def _steps_in_weekdays(labels: Labels) -> NDArray | None:
-    """The steps of trading days and the like; None for labels on weekends or by hours."""
-    days = labels["clock"].astype("datetime64[D]")
-    hours = labels["clock"] - days
-    if not np.is_busday(days).all() or (hours != hours[0]).any():
-        return None
-    return np.busday_count(days[:-1], days[1:])
-
-
-def _calendar_step(labels: Labels) -> pd.offsets.BaseOffset | None:
-    """The step in weeks, months or the like; None for lengths of time and uneven labels."""
-    if len(labels["clock"]) < 3:  # pandas infers nothing from fewer
-        return None
-    step = pd.DatetimeIndex(labels["clock"], freq="infer").freq
-    # Trading hours are inferred from any hours of one day.
-    lengths = (pd.offsets.Tick, pd.offsets.Day, pd.offsets.BusinessHour)
-    return None if isinstance(step, lengths) else step
-
-
-def _evenly_on(labels: Labels) -> str:
-    """Steps of whole days are even by the local clock, others in absolute time."""
-    if "clock" not in labels:
-        return "values"
-    steps, none = _steps(labels, "clock"), np.timedelta64(0, "D")
-    days = (steps > none) & (steps % np.timedelta64(1, "D") == none)
-    return "clock" if days.all() else "values"
+def are_numbered_names(index: pd.Index) -> bool:
+    """Whether labels are one name with a number that counts the rows: row0, row1, row2."""
+    numbered = re.fullmatch(r"([A-Za-z_]+)(\d+)", str(index[0]))
+    if numbered is None:
+        return False
+    name, start = numbered[1], int(numbered[2])
+    return all(label == f"{name}{start + row}" for row, label in enumerate(index))

@@ -1,8 +1,7 @@
-"""WindowTransformer and make_windows: scikit-learn's face over `_windows`."""
+"""WindowTransformer and make_windows: scikit-learn's face over `_views`."""
 
-import warnings
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,14 +16,26 @@ from sklstm._storage._checksum import damage_error, verify_checksum, with_checks
 from sklstm.windows._checks import (
     check_context,
     check_enough_rows,
-    check_index,
-    check_same_order,
+    check_labels,
+    check_parameter_of_fit,
+    check_row_labels,
     check_series,
     check_series_and_targets,
     check_window_lengths,
+    warn_of_gap,
+    warn_of_holes,
+    warn_of_other_kind,
 )
 from sklstm.windows._continuation import FirstRows
-from sklstm.windows._labels import first_labels, last_labels, relation
+from sklstm.windows._holes import (
+    FittedLabels,
+    holes_in,
+    later_holes,
+    own_spacing,
+    spacing_of_both,
+)
+from sklstm.windows._labels import Labels
+from sklstm.windows._spacing import Spacing
 from sklstm.windows._views import (
     flat_windows,
     history_reach,
@@ -34,6 +45,13 @@ from sklstm.windows._views import (
 
 # What `fit` sets, which a saved transformer may hold.
 FITTED = ("context_", "_first_rows", "_last_labels")
+
+
+class Lengths(TypedDict):
+    """What decides which steps stand in the window of a row."""
+
+    seq_length: int
+    horizon: int
 
 
 class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -258,10 +276,16 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
+        self._check_parameters_of_fit()
         series = check_series(self, X, reset=False)
+        fitted = self._fitted_labels()
+        labels = check_labels(X, like=fitted, warn=self.context == "auto")
+        spacing = spacing_of_both(fitted, labels)
         past = self.context_
-        if not self._continues(series, check_index(X)):
-            past = past[:0]
+        if not self._continues(series, labels, fitted, spacing):
+            past, fitted = past[:0], None
+        holes = later_holes(fitted, labels, spacing)
+        warn_of_holes(holes, n_rows=len(series), n_past=len(past), **self._fitted_lengths)
         return self._windows(series, past)
 
     @available_if(lambda self: self.flatten)
@@ -281,6 +305,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             ``x0_lag3`` is the feature ``x0`` three steps before the row.
         """
         check_is_fitted(self)
+        self._check_parameters_of_fit()
         names = _check_feature_names_in(self, input_features)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         lags = range(reach, self.horizon - 1, -1)
@@ -311,33 +336,60 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Learn what `transform` needs, as one task of scikit-learn's callbacks."""
         task = self._init_callback_context()
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        series, index = check_series(self, X, reset=True), check_index(X)
-        check_same_order(X, y)
+        series = check_series(self, X, reset=True)
+        labels = self._check_fitted_labels(X, y, n_rows=len(series))
         reach = history_reach(int(self.seq_length), int(self.horizon))
         self.context_ = series[max(len(series) - reach, 0) :].copy()
         self._first_rows = FirstRows.of(series).state()
-        self._last_labels = last_labels(index)
+        self._last_labels = None if labels is None else labels.state()
+        self._fitted_lengths = self._lengths()
         task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return series
 
-    def _continues(self, series: NDArray, index: Any) -> bool:
+    def _check_fitted_labels(self, X: Any, y: Any, *, n_rows: int) -> FittedLabels | None:
+        """What to keep of the labels of X; warns where windows reach across holes."""
+        labels, of_targets = check_row_labels(X, y)
+        spacing = own_spacing(labels)
+        holes = holes_in(labels, spacing)
+        warn_of_holes(holes, n_rows=n_rows, **self._lengths())
+        holes_of_targets = holes_in(of_targets, own_spacing(of_targets))
+        warn_of_holes(holes_of_targets, n_rows=n_rows, name="y", **self._lengths())
+        if labels is None:
+            return None
+        return FittedLabels.of(
+            labels, spacing, holes, reach=history_reach(**self._lengths())
+        )
+
+    def _lengths(self) -> Lengths:
+        return {"seq_length": int(self.seq_length), "horizon": int(self.horizon)}
+
+    def _check_parameters_of_fit(self) -> None:
+        fitted = self._fitted_lengths
+        check_parameter_of_fit("seq_length", int(self.seq_length), fitted["seq_length"])
+        check_parameter_of_fit("horizon", int(self.horizon), fitted["horizon"])
+
+    def _fitted_labels(self) -> FittedLabels | None:
+        state = self._last_labels
+        return None if state is None else FittedLabels.restored(state)
+
+    def _continues(
+        self,
+        series: NDArray,
+        labels: Labels | None,
+        fitted: FittedLabels | None,
+        spacing: Spacing | None,
+    ) -> bool:
         """Whether the rows of `series` are the steps after the fitted ones."""
         if self.context != "auto":
             return self.context == "always"
-        fitted, later = self._last_labels, first_labels(index)
-        if fitted is None or later is None or fitted["kind"] != later["kind"]:
+        if labels is None or fitted is None or not fitted.is_comparable(labels):
+            if labels is not None and fitted is not None:
+                warn_of_other_kind(labels, fitted)
             return not FirstRows.from_state(self._first_rows).matches(series)
-        found = relation(fitted, later)
-        if found == "gap":
-            warnings.warn(
-                f"X starts at {later['told']}, which is not the step after the last "
-                f"fitted one, {fitted['told']}: steps are missing in between. The first "
-                "rows are given no past. Pass the missing rows too, or set "
-                "context='never' to do without it.",
-                UserWarning,
-                stacklevel=4,  # the caller of transform, above scikit-learn's wrapper
-            )
-        return found == "follows"
+        relation = fitted.relation(labels, spacing)
+        if relation == "gap":
+            warn_of_gap(labels, fitted, spacing)
+        return relation == "follows"
 
     def _windows(self, series: NDArray, past: NDArray) -> NDArray:
         seq_length, horizon = int(self.seq_length), int(self.horizon)
@@ -447,5 +499,16 @@ def make_windows(
     series, targets = check_series_and_targets(X, y)
     seq_length, horizon = int(seq_length), int(horizon)
     check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
+    reach = history_reach(seq_length, horizon)
+    for name, labels in zip("Xy", check_row_labels(X, y), strict=True):
+        holes = holes_in(labels, own_spacing(labels)).seen_from(reach)
+        warn_of_holes(
+            holes,
+            n_rows=len(series) - reach,
+            n_past=reach,
+            seq_length=seq_length,
+            horizon=horizon,
+            name=name,
+        )
     windows = sliding_windows(series[: len(series) - horizon].copy(), seq_length)
-    return windows, targets[history_reach(seq_length, horizon) :].copy()
+    return windows, targets[reach:].copy()

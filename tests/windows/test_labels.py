@@ -1,17 +1,28 @@
-import datetime
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm.windows._labels import first_labels, last_labels, relation
-from tests.indexes import EVENLY_SPACED, UNORDERED, WITH_FREQ, trading_days, without_freq
+from sklstm.windows._checks import check_labels
+from sklstm.windows._holes import FittedLabels, holes_in, own_spacing
+from tests.indexes import EVENLY_SPACED, WITH_FREQ, trading_days, without_freq
 
 EVENLY_SPACED_NAMES = sorted(EVENLY_SPACED)
 
 
+def labels_of(index):
+    return check_labels(pd.Series(0, index=index))
+
+
+def remembered(index, reach=10):
+    labels = labels_of(index)
+    spacing = own_spacing(labels)
+    kept = FittedLabels.of(labels, spacing, holes_in(labels, spacing), reach=reach)
+    return FittedLabels.restored(kept.state())
+
+
 def relation_of(fitted, later):
-    return relation(last_labels(fitted), first_labels(later))
+    fitted, later = remembered(fitted), labels_of(later)
+    return fitted.relation(later, fitted.spacing_with(later))
 
 
 @pytest.mark.parametrize(
@@ -45,9 +56,12 @@ def test_relation_of_dates(fitted, later, expected):
         ([-30, -20], [-10, 0], "follows"),
         ([7], [8], "follows"),
         ([7], [9], "gap"),
-        # Uneven: a jump of 3 was seen before, one of 4 was not.
-        ([0, 1, 4, 5], [8], "follows"),
-        ([0, 1, 4, 5], [9], "gap"),
+        # A hole in the fitted labels hides none after them.
+        ([0, 1, 4, 5], [6], "follows"),
+        ([0, 1, 4, 5], [8], "gap"),
+        # Without a step in common, a jump is a gap where it is longer than the others.
+        ([0, 1, 4, 9, 11], [16], "follows"),
+        ([0, 1, 4, 9, 11], [17], "gap"),
     ],
 )
 def test_relation_of_integers(fitted, later, expected):
@@ -72,10 +86,15 @@ def test_single_rows_follow(name):
         assert relation_of(index[:split], index[split : split + 1]) == "follows", split
 
 
+# Up to four of these that are missing at once may be holidays.
+HAVE_HOLIDAYS = "business days, no freq"
+
+
 @pytest.mark.parametrize("gap", [1, 2, 5])
 @pytest.mark.parametrize("name", EVENLY_SPACED_NAMES)
 def test_missing_steps_are_a_gap_at_every_split(name, gap):
     index = EVENLY_SPACED[name](14)
+    gap += 4 * (name == HAVE_HOLIDAYS)
     for split in range(3, len(index) - gap):
         assert relation_of(index[:split], index[split + gap :]) == "gap", split
 
@@ -91,7 +110,7 @@ def test_labels_inside_or_before_the_fitted_span_overlap(name):
 def test_two_fitted_labels_are_enough(name):
     index = EVENLY_SPACED[name](14)
     assert relation_of(index[:2], index[2:]) == "follows"
-    assert relation_of(index[:2], index[5:]) == "gap"
+    assert relation_of(index[:2], index[7 if name == HAVE_HOLIDAYS else 5 :]) == "gap"
 
 
 @pytest.mark.parametrize("name", sorted(WITH_FREQ))
@@ -194,14 +213,14 @@ def test_trading_days_follow_over_weekends_and_holidays(n_later):
         assert relation_of(fitted, later) == "follows", index[split]
 
 
-@pytest.mark.parametrize("gap", [2, 3, 10])
-def test_trading_days_that_are_missing_are_a_gap(gap):
-    # No two weekdays in a row are holidays. One that is missing may be one, but two are
-    # not, though they take no longer than a weekend.
+@pytest.mark.parametrize(
+    ("n_missing", "expected"), [(2, "follows"), (6, "gap"), (10, "gap")]
+)
+def test_a_few_trading_days_may_be_holidays_and_a_week_is_a_gap(n_missing, expected):
     index = trading_days(500)
     for split in range(150, 400):
-        later = index[split + gap :]
-        assert relation_of(index[split - 150 : split], later) == "gap", index[split]
+        later = index[split + n_missing :]
+        assert relation_of(index[split - 150 : split], later) == expected, index[split]
 
 
 def test_irregular_times_follow_with_a_jump_no_longer_than_the_others():
@@ -241,25 +260,14 @@ def test_the_whole_range_of_integers_is_compared():
     assert relation_of(fitted, pd.Index([highest])) == "gap"
 
 
-@pytest.mark.parametrize("name", sorted(UNORDERED))
-def test_labels_without_order_tell_nothing(name):
-    assert last_labels(UNORDERED[name](4)) is None
-
-
-def test_dates_as_objects_tell_nothing():
-    days = [datetime.date(2021, 1, day) for day in (1, 2)]
-    assert last_labels(pd.Index(days)) is None
-
-
 def test_no_index_tells_nothing():
-    assert last_labels(None) is None
-    assert first_labels(None) is None
+    assert check_labels(np.zeros((3, 1))) is None
 
 
 def test_labels_kept_of_a_long_index_stay_few():
     index = without_freq(pd.date_range("2021", periods=5000, freq="h"))
-    for labels in (last_labels(index), first_labels(index)):
-        kept = [value for value in labels.values() if isinstance(value, np.ndarray)]
-        assert all(len(array) < 500 for array in kept)
+    kept = remembered(index).state()
+    for value in [*kept.values(), *kept["spacing"]["week"].values()]:
+        assert np.size(value) < 500
     assert relation_of(index[:4000], index[4000:]) == "follows"
     assert relation_of(index[:4000], index[4001:]) == "gap"

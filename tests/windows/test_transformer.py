@@ -174,12 +174,16 @@ def test_later_labelled_rows_have_the_windows_of_the_whole_series(case, name):
 
 
 @pytest.mark.parametrize("name", sorted(UNORDERED))
-def test_rows_whose_labels_tell_nothing_follow(name):
+def test_rows_whose_labels_tell_nothing_follow_with_a_warning(name):
     X = pd.DataFrame(series_of(30, 2), index=UNORDERED[name](30))
     windows = WindowTransformer(4)
-    for split in range(1, 30):
-        later = windows.fit(X.iloc[:split]).transform(X.iloc[split:])
+    for split in range(1, 30, 4):
+        with pytest.warns(UserWarning, match="It is not used") as in_fit:
+            windows.fit(X.iloc[:split])
+        with pytest.warns(UserWarning, match="It is not used") as in_transform:
+            later = windows.transform(X.iloc[split:])
         assert_array_equal(later, naive.windows(X.to_numpy(), 4, 1)[split:])
+        assert len(in_fit) == len(in_transform) == 1
 
 
 @PROPERTY
@@ -387,19 +391,37 @@ def test_no_gap_is_warned_of_where_it_was_not_asked_for(context):
     assert len(windows.transform(X[12:])) == 8  # warnings are errors here
 
 
-def test_index_of_another_kind_is_no_index():
-    # Fitted by dates, deployed on arrays: rows follow as arrays do.
+def test_index_of_another_kind_is_not_used_with_a_warning():
+    # Fitted by dates, deployed on other labels: rows follow as arrays do.
     values = series_of(30)
     X = pd.DataFrame(values, index=EVENLY_SPACED["daily"](30))
     expected = naive.windows(values, 4, 1)[20:]
-    by_date = WindowTransformer(4).fit(X[:20])
+    windows = WindowTransformer(4).fit(X[:20])
     integers = pd.DataFrame(values[20:], index=range(500, 510))
-    assert_array_equal(by_date.transform(integers), expected)
-    naive_times = X[20:]
-    aware = naive_times.tz_localize("UTC")
-    assert_array_equal(by_date.transform(aware), expected)
-    by_row = WindowTransformer(4).fit(values[:20])
-    assert_array_equal(by_row.transform(naive_times), expected)
+    aware, periods = X[20:].tz_localize("UTC"), X[20:].to_period()
+    for later, kind in [
+        (integers, "numbers"),
+        (aware, "times with a time zone"),
+        (periods, r"periods \(D\)"),
+    ]:
+        with pytest.warns(UserWarning, match=f"X is labelled by {kind}, but") as caught:
+            assert_array_equal(windows.transform(later), expected)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+
+
+def test_an_index_on_one_side_only_is_no_index():
+    values = series_of(30)
+    X = pd.DataFrame(values, index=EVENLY_SPACED["daily"](30))
+    expected = naive.windows(values, 4, 1)[20:]
+    by_date, by_row = (
+        WindowTransformer(4).fit(X[:20]),
+        WindowTransformer(4).fit(values[:20]),
+    )
+    by_number = WindowTransformer(4).fit(X[:20].reset_index(drop=True))
+    assert_array_equal(by_row.transform(X[20:].to_numpy()), expected)
+    assert_array_equal(by_date.transform(X[20:].reset_index(drop=True)), expected)
+    assert_array_equal(by_number.transform(X[20:]), expected)
 
 
 @pytest.mark.parametrize("split", [24, 100, 200, 300, 336])

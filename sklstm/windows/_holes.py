@@ -1,0 +1,222 @@
+"""Holes in the labels: inside a table, and between the fitted rows and later ones.
+
+What is kept of the fitted labels is small, whatever their number, and saved as arrays and
+plain values (`FittedLabels.state`).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklstm.windows._labels import UNITS, Labels, comparable_labels
+from sklstm.windows._spacing import (
+    Spacing,
+    common_spacing,
+    joined_labels,
+    restored_spacing,
+    spacing_state,
+)
+
+# Last labels that are kept. Of a table with no more, the step is looked for again together
+# with the first later labels: few labels alone may show no month and no weekend.
+N_LABELS = 100
+N_LATER_LABELS = 4
+
+Relation = Literal["follows", "overlaps", "gap"]
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Rows before which labels are missing, how many are in all, and the first of them.
+
+    Rows of the context are negative: -1 is the last fitted row.
+    """
+
+    rows: NDArray[np.integer]
+    n_missing: int
+    first: str
+
+    def n_crossing(self, n_rows: int, *, n_past: int, seq_length: int, horizon: int) -> int:
+        """How many of `n_rows` rows have a window that reaches across a hole.
+
+        The window of row ``t`` does if a hole lies after its first known step, at or before
+        row ``t``: its steps are then older than their place in the window says.
+        """
+        reach = seq_length + horizon - 1
+        starts = np.maximum(self.rows, max(horizon - n_past, 0))
+        stops = np.minimum(self.rows + reach, np.append(self.rows[1:], n_rows))
+        return int(np.maximum(np.minimum(stops, n_rows) - starts, 0).sum())
+
+    def seen_from(self, row: int) -> "Holes":
+        """The same holes, with rows counted from another one."""
+        return replace(self, rows=self.rows - row)
+
+
+NO_HOLES = Holes(np.empty(0, dtype=np.int64), 0, "")
+
+
+def own_spacing(labels: Labels | None) -> Spacing | None:
+    """The spacing of the rows of one table; None where labels only number the rows."""
+    return None if labels is None or labels.is_default else common_spacing(labels)
+
+
+def holes_in(labels: Labels | None, spacing: Spacing | None) -> Holes:
+    """The holes inside one table; none where its labels have no step in common."""
+    if labels is None or spacing is None or labels.next_label is not None:
+        return NO_HOLES
+    n_missing = spacing.n_missing(labels)
+    rows = np.flatnonzero(n_missing)
+    if not rows.size:
+        return NO_HOLES
+    before = labels[int(rows[0]) : int(rows[0]) + 1]
+    return Holes(rows + 1, int(n_missing.sum()), spacing.next_text(before))
+
+
+@dataclass(frozen=True)
+class FittedLabels:
+    """What is kept of the labels of the fitted rows.
+
+    `last` are the last of `n_labels`, which begin with the number 0 if `begins_at_zero`.
+    `spacing` is that of all of them, `longest` their longest difference where they have no
+    step in common, and `hole_rows` are the rows, counted from the end, before which labels
+    are missing, as far back as the window of a later row reaches.
+    """
+
+    last: Labels
+    n_labels: int
+    begins_at_zero: bool
+    spacing: Spacing | None
+    longest: float
+    hole_rows: NDArray[np.integer]
+
+    @classmethod
+    def of(
+        cls, labels: Labels, spacing: Spacing | None, holes: Holes, *, reach: int
+    ) -> Self:
+        """What later rows are compared with."""
+        hole_rows = holes.rows - len(labels)
+        last = replace(
+            labels[-N_LABELS:],
+            values=labels.values[-N_LABELS:].copy(),
+            clock=None if labels.clock is None else labels.clock[-N_LABELS:].copy(),
+            next_label=labels.next_label,
+        )
+        return cls(
+            last,
+            n_labels=len(labels),
+            begins_at_zero=labels.begins_at_zero,
+            spacing=spacing,
+            longest=_longest_difference(labels) if spacing is None else 0.0,
+            hole_rows=hole_rows[hole_rows > -reach].copy(),
+        )
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the labels only number the fitted rows from 0."""
+        return self.begins_at_zero and int(self.last.values[-1]) == self.n_labels - 1
+
+    def is_comparable(self, later: Labels) -> bool:
+        """Whether later labels are of the same kind, and count on from the fitted ones.
+
+        Labels that number rows from 0 again are those of another table, or of an array
+        that a step before has made into a table.
+        """
+        if later.is_default and (self.begins_at_zero or self.last.kind != later.kind):
+            return False
+        return self.last.kind == later.kind
+
+    def relation(self, later: Labels, spacing: Spacing | None) -> Relation:
+        """How rows with labels of the same kind stand to the fitted ones.
+
+        "follows": the first label is the step after the last fitted one. "overlaps": it
+        lies inside the fitted span or before it. "gap": steps are missing in between.
+        `spacing` is that of both.
+        """
+        if self._overlaps(later):
+            return "overlaps"
+        compared = comparable_labels(later, self.last)
+        if compared is None:
+            return "gap"
+        return "follows" if self._is_next(compared, spacing) else "gap"
+
+    def _overlaps(self, later: Labels) -> bool:
+        return bool(_first(later, like=self.last) <= self.last.values[-1].item())
+
+    def _is_next(self, later: Labels, spacing: Spacing | None) -> bool:
+        last = self.last
+        if last.next_label is not None:
+            on_clock = last.next_on_clock and later.clock is not None
+            first = later.clock if on_clock and later.clock is not None else later.values
+            return bool(first[0].item() == last.next_label)
+        if self.n_labels == 1 and later.previous_label is not None:
+            on_clock = later.next_on_clock and last.clock is not None
+            fitted = last.clock if on_clock and last.clock is not None else last.values
+            return bool(fitted[-1].item() == later.previous_label)
+        jump = later.values[0].item() - last.values[-1].item()
+        if self.n_labels == len(later) == 1:
+            # Two times alone show no step; numbers and periods count by one.
+            return last.single_step is None or jump == last.single_step
+        if spacing is None:
+            return bool(jump <= max(self.longest, _longest_difference(later)))
+        return not self.n_missing(later, spacing)
+
+    def n_missing(self, later: Labels, spacing: Spacing | None) -> int | None:
+        """How many labels are missing before the later ones; None if that is not known."""
+        compared = comparable_labels(later, self.last)
+        if compared is None or spacing is None:
+            return None
+        edge = joined_labels([self.last[-1:], compared[:1]])
+        return int(spacing.n_missing(edge)[0])
+
+    def spacing_with(self, later: Labels) -> Spacing | None:
+        """The spacing of the fitted labels, as later ones of the same kind show it too."""
+        compared = comparable_labels(later, self.last)
+        if compared is None or (self.n_labels == 1 and self._overlaps(later)):
+            return common_spacing(later)
+        if self.n_labels > N_LABELS or self._overlaps(later):
+            return None if self.spacing is None else self.spacing.with_labels(compared)
+        both = joined_labels([self.last, compared[:N_LATER_LABELS]])
+        return common_spacing(both, tables=[self.last, compared])
+
+    def state(self) -> dict[str, Any]:
+        """The same as a dict of arrays and plain values."""
+        own = {name: value for name, value in vars(self).items() if name != "last"}
+        return {**vars(self.last), **own, "spacing": spacing_state(self.spacing)}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Self:
+        """The labels of a state."""
+        names = Labels.__dataclass_fields__.keys()
+        last = Labels(**{name: state[name] for name in names})
+        own = {name: value for name, value in state.items() if name not in names}
+        return cls(**{**own, "last": last, "spacing": restored_spacing(state["spacing"])})
+
+
+def _first(later: Labels, *, like: Labels) -> Any:
+    first = later.values[0].item()
+    if later.unit == like.unit:
+        return first
+    return first * UNITS["ns"] // UNITS["us"] if later.unit == "us" else first // 1000
+
+
+def _longest_difference(labels: Labels) -> float:
+    return float(np.diff(labels.values.astype(np.float64)).max(initial=0.0))
+
+
+def spacing_of_both(fitted: FittedLabels | None, later: Labels | None) -> Spacing | None:
+    """The spacing by which later rows are judged: the fitted one, where it applies."""
+    if later is None or fitted is None or not fitted.is_comparable(later):
+        return own_spacing(later)
+    return fitted.spacing_with(later)
+
+
+def later_holes(
+    context: FittedLabels | None, later: Labels | None, spacing: Spacing | None
+) -> Holes:
+    """The holes inside later rows, and inside the context where it is their past."""
+    holes = holes_in(later, spacing)
+    if context is None:
+        return holes
+    return replace(holes, rows=np.concatenate([context.hole_rows, holes.rows]))
