@@ -5,155 +5,25 @@ where labels stand once in each calendar month, every third month, every year, a
 Without a common step nothing can be said to be missing.
 
 Nights, weekends and other closes are no missing labels: where labels recur by clock time
-and weekday, a place in the week that never has a label is closed (`Week`).
+and weekday, a place in the week that never has a label is closed (`_week`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm.windows._labels import Labels, Number
+from sklstm.windows._labels import TIMES, UNITS, Labels, Number
+from sklstm.windows._week import MOST_PLACES, Week, clock_goes_forward
 
 # How far a difference may exceed the step, relative to it, before a label counts as
 # missing; and by how much floats may differ from the step and still be it.
 TOLERANCE = 0.05
-# Passes without a label after which a place in the week counts as closed.
-N_PASSES = 3
-# Whole days that may be missing at once from business days and sessions, as holidays: more
-# than Easter, Christmas and September 2001 in New York, less than a week of business days.
-MOST_HOLIDAYS = 4
-# Places in a week that are told apart, one for each second.
-MOST_PLACES = 7 * 86_400
-# How far labels may stand from the same day of each month, and of each year.
-DAYS_OF_A_MONTH = 10
-DAYS_OF_A_YEAR = 45
-# 1970-01-01 was a Thursday; Mondays are 0.
-FIRST_WEEKDAY = 3
-
-
-@dataclass(frozen=True)
-class Week:
-    """Places in a week, each of the length `place`, and which of them have labels.
-
-    Labels belong to the nearest place; one of them is `phase` after midnight. `spans` are
-    the position of the first label of each table, and how many places it extends over. With
-    `only_labelled`, a place without a label is closed however seldom it was passed over.
-    """
-
-    place: int
-    phase: int
-    has_labels: NDArray[np.bool_]
-    spans: tuple[tuple[int, int], ...] = ()
-    only_labelled: bool = False
-
-    @property
-    def per_day(self) -> int:
-        """Number of places in a day."""
-        return len(self.has_labels) // 7
-
-    def positions(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places passed by since a Monday, for each label."""
-        nearest = (clock - self.phase + self.place // 2) // self.place
-        return nearest + FIRST_WEEKDAY * self.per_day
-
-    def with_labels(self, clock: NDArray[np.int64]) -> Self:
-        """The week as further labels show it too."""
-        positions, n_places = self.positions(clock), len(self.has_labels)
-        has_labels = self.has_labels.copy()
-        has_labels[positions % n_places] = True
-        span = int(positions[0]), int(positions[-1] - positions[0]) + 1
-        return replace(self, has_labels=has_labels, spans=(*self.spans, span))
-
-    def n_passes(self) -> NDArray[np.int64]:
-        """How often the tables pass over each place."""
-        n_places = len(self.has_labels)
-        n_passes = np.zeros(n_places, dtype=np.int64)
-        for first, length in self.spans:
-            n_passes += length // n_places
-            n_passes[(first + np.arange(length % n_places)) % n_places] += 1
-        return n_passes
-
-    def is_open(self) -> NDArray[np.bool_]:
-        """Which places are expected to have a label."""
-        if self.only_labelled:
-            return self.has_labels
-        absent = ~self.has_labels.reshape(7, -1)
-        never = np.logical_and.reduce(absent, axis=0)
-        no_day = np.logical_and.reduce(absent, axis=1)
-        n_passes = self.n_passes().reshape(7, -1)
-        closed = absent & (n_passes >= N_PASSES)
-        closed |= self._closed_times(never, n_passes.sum(axis=0))
-        closed |= self._closed_weekdays(no_day, n_passes.max(axis=1))
-        return ~closed.ravel()
-
-    def _closed_times(self, absent: NDArray, n_passes: NDArray) -> NDArray[np.bool_]:
-        """Times of the day without a label on any day; one night is enough of a night."""
-        before = np.minimum.accumulate(absent)
-        after = np.minimum.accumulate(absent[::-1])[::-1]
-        is_night = (before | after) & absent[0] & absent[-1]
-        return absent & (n_passes >= np.where(is_night, 1, N_PASSES))
-
-    def _closed_weekdays(self, absent: NDArray, n_passes: NDArray) -> NDArray[np.bool_]:
-        """Weekdays without a label, as a column; one weekend is enough of a weekend."""
-        closed = absent & (n_passes >= N_PASSES)
-        if absent[5:].all() and n_passes[5:].all():
-            closed[5:] = True
-        return closed[:, np.newaxis]
-
-    def n_missing(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many open places lie between each label and the one before it."""
-        positions, is_open = self.positions(clock), self.is_open()
-        before = _OpenPlaces(is_open)
-        n_missing = before.count(positions[1:]) - before.count(positions[:-1] + 1)
-        np.maximum(n_missing, 0, out=n_missing)
-        if self._has_closed_days(is_open):
-            self._forgive_holidays(n_missing, positions, before)
-        return n_missing
-
-    def _has_closed_days(self, is_open: NDArray[np.bool_]) -> bool:
-        """Whether nights or weekdays are closed, as in sessions and business days."""
-        by_day = is_open.reshape(7, -1)
-        return not (by_day.any(axis=0).all() and by_day.any(axis=1).all())
-
-    def _forgive_holidays(
-        self, n_missing: NDArray, positions: NDArray, before: "_OpenPlaces"
-    ) -> None:
-        """Count no labels as missing where whole days are, up to a few at once."""
-        rows = np.flatnonzero(n_missing)
-        start = (positions[rows] // self.per_day + 1) * self.per_day
-        stop = positions[rows + 1] // self.per_day * self.per_day
-        on_whole_days = before.count(stop) - before.count(start)
-        opens = np.append(0, np.cumsum(before.is_open.reshape(7, -1).any(axis=1)))
-        n_days = _count_in_weeks(opens, stop // self.per_day)
-        n_days -= _count_in_weeks(opens, start // self.per_day)
-        is_holiday = (on_whole_days == n_missing[rows]) & (n_days <= MOST_HOLIDAYS)
-        n_missing[rows[is_holiday]] = 0
-
-    def next_open(self, clock: int) -> int:
-        """Local time of the first open place after a label."""
-        is_open, n_places = self.is_open(), len(self.has_labels)
-        after = (int(self.positions(np.array([clock]))[0]) + 1) % n_places
-        n_closed = int(np.roll(is_open, -after).argmax())
-        return clock + (n_closed + 1) * self.place
-
-
-class _OpenPlaces:
-    """Counts the open places before a position."""
-
-    def __init__(self, is_open: NDArray[np.bool_]) -> None:
-        self.is_open = is_open
-        self.until = np.append(0, np.cumsum(is_open))
-
-    def count(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        return _count_in_weeks(self.until, positions)
-
-
-def _count_in_weeks(until: NDArray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    weeks, rest = np.divmod(positions, len(until) - 1)
-    return weeks * until[-1] + until[rest]
+# Periods of the calendar: days from their start to their middle, and how far from there the
+# labels of one series may stand.
+PERIODS = {"half month": (7, 4), "month": (14, 10), "year": (181, 45)}
 
 
 @dataclass(frozen=True)
@@ -179,10 +49,16 @@ class EvenSpacing:
         tolerance = np.uint64(1 + int(TOLERANCE * self.step))
         beyond = np.maximum(differences, tolerance) - tolerance
         n_missing = (beyond // np.uint64(self.step)).astype(np.int64)
-        if labels.clock is None or not self._has_closes() or not n_missing.any():
+        if labels.clock is None or not n_missing.any():
             return n_missing
-        assert self.week is not None
-        return np.where(n_missing, self.week.n_missing(labels.clock), 0)
+        if self.week is not None and self._has_closes():
+            n_missing = np.where(n_missing, self.week.n_missing(labels.clock), 0)
+        if labels.kind == TIMES:
+            hour = 3600 * UNITS[labels.unit]
+            rows = np.flatnonzero(n_missing)
+            rows = rows[n_missing[rows] * self.step == hour]
+            n_missing[rows[clock_goes_forward(labels.clock[rows + 1], labels.unit)]] = 0
+        return n_missing
 
     def with_labels(self, labels: Labels) -> "EvenSpacing":
         """The spacing as further labels show it, which may know other nights."""
@@ -207,19 +83,19 @@ class EvenSpacing:
 
 @dataclass(frozen=True)
 class CalendarSpacing:
-    """Labels about the same day of every month or year, or of every third month and so on.
+    """Labels about the same day of every month, every third month, every year, and so on.
 
-    `unit` is "M" for months and "Y" for years; `shift` moves days to the middle of it, so
-    that no label is near its edge.
+    `period` is one of `PERIODS`; `shift` moves days to the middle of it, so that no label
+    is near its edge.
     """
 
     step: int
-    unit: str
+    period: str
     shift: int
 
     def n_missing(self, labels: Labels) -> NDArray[np.int64]:
         """How many labels are missing before each one but the first."""
-        differences = np.diff(self._ordinals(labels))
+        differences = np.diff(_ordinals(_days(labels) + self.shift, self.period))
         return np.maximum((differences - 1) // self.step, 0)
 
     def with_labels(self, labels: Labels) -> "CalendarSpacing":
@@ -227,14 +103,10 @@ class CalendarSpacing:
         return self
 
     def next_text(self, labels: Labels) -> str:
-        """Month or year of the label that follows the first of these, as text."""
-        ordinal = self._ordinals(labels)[:1] + self.step
-        first_day = ordinal.astype(f"M8[{self.unit}]").astype("M8[D]")
-        middle = 14 if self.unit == "M" else 180
-        return str((first_day + middle - self.shift).astype("M8[M]")[0])
-
-    def _ordinals(self, labels: Labels) -> NDArray[np.int64]:
-        return (_days(labels) + self.shift).astype(f"M8[{self.unit}]").astype(np.int64)
+        """Month of the label that follows the first of these, as text."""
+        ordinal = _ordinals(_days(labels)[:1] + self.shift, self.period) + self.step
+        middle = _first_days(ordinal, self.period) + PERIODS[self.period][0]
+        return str((middle - self.shift).astype("M8[M]")[0])
 
 
 Spacing = EvenSpacing | CalendarSpacing
@@ -332,10 +204,11 @@ def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> E
         place = int(np.gcd.reduce(_differences(clock)))
     if day % place or 7 * day // place > MOST_PLACES:
         return even
+    n_places = 7 * day // place
     week = Week(
-        place,
-        int(clock[0]) % place,
-        np.zeros(7 * day // place, dtype=bool),
+        place=place,
+        phase=int(clock[0]) % place,
+        has_labels=np.zeros(n_places, dtype=bool),
         only_labelled=place != even.step,
     )
     # What is missing between two tables is to be judged, and shows no night; a weekend is
@@ -349,31 +222,42 @@ def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> E
 
 
 def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
+    """Every so many months or years, if labels stand about as far into each."""
     if labels.clock is None or len(labels) < 3:
         return None
     days = _days(labels)
-    shortest = np.timedelta64(31 - 2 * DAYS_OF_A_MONTH, "D")
-    if days[-1] - days[0] < (len(days) - 1) * shortest:
-        return None
-    return _spacing_in(days, "M", 15, DAYS_OF_A_MONTH) or _spacing_in(
-        days, "Y", 181, DAYS_OF_A_YEAR
-    )
+    n_days = int((days[-1] - days[0]).astype(np.int64))
+    for period, (middle, tolerance) in PERIODS.items():
+        if n_days < (len(days) - 1) * (middle - tolerance):
+            return None
+        first = _first_days(_ordinals(days[:1], period), period)
+        shift = middle - int((days[:1] - first).astype(np.int64)[0])
+        ordinals = _ordinals(days + shift, period)
+        from_middle = days + shift - _first_days(ordinals, period)
+        distance = np.abs(from_middle.astype(np.int64) - middle)
+        differences = np.diff(ordinals)
+        if (differences > 0).all() and (distance <= tolerance).all():
+            step, count = _common_step(differences.astype(np.uint64))
+            if count:
+                return CalendarSpacing(int(step), period, shift)
+    return None
 
 
-def _spacing_in(
-    days: NDArray, unit: str, middle: int, tolerance: int
-) -> CalendarSpacing | None:
-    """Every so many months or years, if labels stand about as far into each."""
-    first = days[0] - days[0].astype(f"M8[{unit}]").astype("M8[D]")
-    shift = middle - 1 - int(first.astype(np.int64))
-    shifted = days + shift
-    ordinals = shifted.astype(f"M8[{unit}]")
-    since_start = (shifted - ordinals.astype("M8[D]")).astype(np.int64) + 1
-    differences = np.diff(ordinals.astype(np.int64))
-    if (differences < 1).any() or (np.abs(since_start - middle) > tolerance).any():
-        return None
-    step, count = _common_step(differences.astype(np.uint64))
-    return CalendarSpacing(int(step), unit, shift) if count else None
+def _ordinals(days: NDArray, period: str) -> NDArray[np.int64]:
+    """Number of the half month, month or year that each day is in."""
+    if period == "year":
+        return days.astype("M8[Y]").astype(np.int64)
+    months = days.astype("M8[M]")
+    if period == "month":
+        return months.astype(np.int64)
+    return 2 * months.astype(np.int64) + (days - months >= np.timedelta64(15, "D"))
+
+
+def _first_days(ordinals: NDArray[np.int64], period: str) -> NDArray:
+    if period == "half month":
+        months = (ordinals // 2).astype("M8[M]")
+        return months.astype("M8[D]") + 15 * (ordinals % 2)
+    return ordinals.astype("M8[Y]" if period == "year" else "M8[M]").astype("M8[D]")
 
 
 def _days(labels: Labels) -> NDArray:
@@ -398,21 +282,12 @@ def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
     if spacing is None:
         return None
     if isinstance(spacing, CalendarSpacing):
-        return {"step": spacing.step, "unit": spacing.unit, "shift": spacing.shift}
+        return {"step": spacing.step, "period": spacing.period, "shift": spacing.shift}
     week = spacing.week
     return {
         "step": spacing.step,
         "on_clock": spacing.on_clock,
-        "week": None
-        if week is None
-        else {
-            "place": week.place,
-            "phase": week.phase,
-            "n_places": len(week.has_labels),
-            "has_labels": np.packbits(week.has_labels),
-            "spans": [list(span) for span in week.spans],
-            "only_labelled": week.only_labelled,
-        },
+        "week": None if week is None else week.state(),
     }
 
 
@@ -422,10 +297,5 @@ def restored_spacing(state: dict[str, Any] | None) -> Spacing | None:
         return None
     if "shift" in state:
         return CalendarSpacing(**state)
-    week = state["week"]
-    if week is not None:
-        week = {**week, "spans": tuple((first, length) for first, length in week["spans"])}
-        n_places = week.pop("n_places")
-        labelled = np.unpackbits(week["has_labels"], count=n_places).astype(bool)
-        week = Week(**{**week, "has_labels": labelled})
+    week = None if state["week"] is None else Week.restored(state["week"])
     return EvenSpacing(state["step"], state["on_clock"], week)
