@@ -13,6 +13,8 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 def without_freq(index):
     """The same labels as they come from a file: pandas does not know their step."""
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return index
     index = index.copy()
     index.freq = None
     return index
@@ -42,6 +44,7 @@ WITH_FREQ = {
     "business month starts": times("BMS"),
     "business quarter ends": times("BQE"),
     "every other month": times("2MS"),
+    "semi-monthly": times("SMS"),
     "quarter ends": times("QE"),
     "quarter starts": times("QS"),
     "year starts": times("YS"),

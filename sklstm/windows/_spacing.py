@@ -23,7 +23,7 @@ from sklstm.windows._week import MOST_PLACES, Week, clock_goes_forward
 TOLERANCE = 0.05
 # Periods of the calendar: days from their start to their middle, and how far from there the
 # labels of one series may stand.
-PERIODS = {"half month": (7, 4), "month": (14, 10), "year": (181, 45)}
+PERIODS = {"month": (14, 10), "half month": (7, 4), "year": (181, 45)}
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
     n_days = int((days[-1] - days[0]).astype(np.int64))
     for period, (middle, tolerance) in PERIODS.items():
         if n_days < (len(days) - 1) * (middle - tolerance):
-            return None
+            continue
         first = _first_days(_ordinals(days[:1], period), period)
         shift = middle - int((days[:1] - first).astype(np.int64)[0])
         ordinals = _ordinals(days + shift, period)

@@ -1,0 +1,250 @@
+"""Which places in a week have labels: nights, weekends, holidays and other closes.
+
+A label is missing only where one is expected: at a clock time and a weekday at which the
+table has labels otherwise, and not on a holiday or on a day that closes early.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A time of the day, or a place in the week, that never has a label is closed if that would
+# be less likely than this by chance, and if the labels passed over it so many times.
+CHANCE = 0.01
+N_DAYS = 2
+N_WEEKS = 3
+# Nights and weekends are known after one of them; a weekend is at least so many days.
+DAYS_OF_A_WEEKEND = 1.5
+# Whole days that may be missing at once from business days and sessions, as holidays: more
+# than Easter, Christmas and September 2001 in New York, less than a week of business days.
+MOST_HOLIDAYS = 4
+# Share of the nights from which on their closing and opening times are usual ones. Labels
+# in UTC of sessions by a local clock have two of each, of summer and winter.
+USUAL_SHARE = 0.1
+# Share of a day that is missing where it closes early, and how often that has to recur.
+EARLY_SHARE = 0.25
+N_EARLY = 2
+# Places in a week that are told apart, one for each second.
+MOST_PLACES = 7 * 86_400
+# 1970-01-01 was a Thursday; Mondays are 0.
+FIRST_WEEKDAY = 3
+
+
+def _no_closes() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Week:
+    """Places in a week, each of the length `place`, and which of them have labels.
+
+    Labels belong to the nearest place; one of them is `phase` after midnight. `spans` are
+    the position of the first label of each table, and how many places it extends over;
+    `n_steps` counts the differences between labels, `n_jumps` those beyond one place. With
+    `only_labelled`, a place without a label is closed however seldom it was passed over.
+
+    `usual_closes` and `early_closes` are pairs of times of the day between which labels
+    recur to be missing, each pair as one number (`_closes`).
+    """
+
+    place: int
+    phase: int
+    has_labels: NDArray[np.bool_]
+    only_labelled: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
+    n_steps: int = 0
+    n_jumps: int = 0
+    usual_closes: NDArray[np.int64] = field(default_factory=_no_closes)
+    early_closes: NDArray[np.int64] = field(default_factory=_no_closes)
+
+    @property
+    def per_day(self) -> int:
+        """Number of places in a day."""
+        return len(self.has_labels) // 7
+
+    def with_labels(self, clock: NDArray[np.int64]) -> Self:
+        """The week as further labels show it too."""
+        positions, n_places = self._positions(clock), len(self.has_labels)
+        has_labels = self.has_labels.copy()
+        has_labels[positions % n_places] = True
+        span = int(positions[0]), int(positions[-1] - positions[0]) + 1
+        jumps = np.flatnonzero(np.diff(positions) > 1)
+        closes = self._closes(positions, jumps)
+        closes, counts = np.unique(closes[closes >= 0], return_counts=True)
+        usual = (counts >= N_WEEKS) & (counts >= USUAL_SHARE * counts.sum())
+        return replace(
+            self,
+            has_labels=has_labels,
+            spans=(*self.spans, span),
+            n_steps=self.n_steps + len(positions) - 1,
+            n_jumps=self.n_jumps + len(jumps),
+            usual_closes=np.union1d(self.usual_closes, closes[usual]),
+            early_closes=np.union1d(self.early_closes, closes[counts >= N_EARLY]),
+        )
+
+    def is_open(self) -> NDArray[np.bool_]:
+        """Which places are expected to have a label."""
+        if self.only_labelled:
+            return self.has_labels
+        absent, n_passes = ~self.has_labels, self._n_passes()
+        closed = absent & (n_passes >= N_WEEKS) & self._is_no_chance(absent, n_passes)
+        closed |= self._weekend(absent) & (n_passes >= 1)
+        by_day = closed.reshape(7, -1)
+        by_day |= self._closed_times(absent.reshape(7, -1), n_passes.reshape(7, -1))
+        return ~closed
+
+    def _closed_times(
+        self, absent: NDArray[np.bool_], n_passes: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Times of the day at which no day has a label."""
+        never, n_passes = np.logical_and.reduce(absent, axis=0), n_passes.sum(axis=0)
+        is_night = _run_lengths(never) > 0
+        is_night &= never[0] & never[-1] & (_runs(never) == _runs(never)[0])
+        often = (n_passes >= N_DAYS) & self._is_no_chance(never, n_passes)
+        return never & (often | (is_night & (n_passes >= 1)))
+
+    def _weekend(self, absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The places from Friday to Monday in one run with Saturday or Sunday, if any."""
+        runs, lengths = _runs(absent), _run_lengths(absent)
+        days = np.arange(len(absent)) // self.per_day
+        weekend = np.zeros(len(absent), dtype=bool)
+        for day in (5, 6):
+            run = runs == runs[days == day][0]
+            is_whole = [absent[days == other].all() for other in (0, day, 4)]
+            is_long = lengths[days == day][0] >= DAYS_OF_A_WEEKEND * self.per_day
+            if is_whole == [False, True, False] and is_long:
+                weekend |= run & absent
+        return weekend
+
+    def _is_no_chance(
+        self, absent: NDArray[np.bool_], n_passes: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether labels missing at random would hardly leave runs of places this bare."""
+        share = max(self.n_jumps, 1) / max(self.n_steps, 1)
+        likely = np.log(len(absent)) + _run_lengths(absent) * n_passes * np.log(share)
+        return likely < np.log(CHANCE)
+
+    def n_missing(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many places that should have a label lie between each label and the next."""
+        positions, is_open = self._positions(clock), self.is_open()
+        until = np.append(0, np.cumsum(is_open))
+        n_missing = _count(until, positions[1:]) - _count(until, positions[:-1] + 1)
+        np.maximum(n_missing, 0, out=n_missing)
+        by_day = is_open.reshape(7, -1)
+        if by_day.any(axis=0).all() and by_day.any(axis=1).all():
+            return n_missing  # neither sessions nor business days
+        rows = np.flatnonzero(n_missing)
+        n_missing[rows[self._are_closes(positions, rows, n_missing[rows], by_day)]] = 0
+        return n_missing
+
+    def next_open(self, clock: int) -> int:
+        """Local time of the first place after a label that should have one too."""
+        after = int(self._positions(np.array([clock]))[0]) + 1
+        after %= len(self.has_labels)
+        n_closed = int(np.roll(self.is_open(), -after).argmax())
+        return clock + (n_closed + 1) * self.place
+
+    def state(self) -> dict[str, Any]:
+        """The same as arrays and plain values."""
+        return {
+            **vars(self),
+            "n_places": len(self.has_labels),
+            "has_labels": np.packbits(self.has_labels),
+            "spans": [list(span) for span in self.spans],
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Self:
+        """The week of a state."""
+        state = dict(state)
+        n_places = state.pop("n_places")
+        has_labels = np.unpackbits(state["has_labels"], count=n_places).astype(bool)
+        spans = tuple((first, length) for first, length in state["spans"])
+        return cls(**{**state, "has_labels": has_labels, "spans": spans})
+
+    def _positions(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places passed by since a Monday, for each label."""
+        nearest = (clock - self.phase + self.place // 2) // self.place
+        return nearest + FIRST_WEEKDAY * self.per_day
+
+    def _n_passes(self) -> NDArray[np.int64]:
+        """How often the tables pass over each place."""
+        n_places = len(self.has_labels)
+        n_passes = np.zeros(n_places, dtype=np.int64)
+        for first, length in self.spans:
+            n_passes += length // n_places
+            n_passes[(first + np.arange(length % n_places)) % n_places] += 1
+        return n_passes
+
+    def _closes(
+        self, positions: NDArray[np.int64], rows: NDArray[np.integer]
+    ) -> NDArray[np.int64]:
+        """The times of the day of rows and those after them as one number; -1 by day."""
+        (last_day, close), (first_day, opening) = (
+            np.divmod(positions[edge], self.per_day) for edge in (rows, rows + 1)
+        )
+        return np.where(first_day > last_day, close * self.per_day + opening, -1)
+
+    def _are_closes(
+        self,
+        positions: NDArray[np.int64],
+        rows: NDArray[np.integer],
+        n_missing: NDArray[np.int64],
+        by_day: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Where all that is missing are holidays, or ends of days that recur."""
+        start, stop = (
+            positions[rows] // self.per_day + 1,
+            positions[rows + 1] // self.per_day,
+        )
+        until = np.append(0, np.cumsum(by_day))
+        in_whole_days = _count(until, stop * self.per_day)
+        in_whole_days -= _count(until, start * self.per_day)
+        days_until = np.append(0, np.cumsum(by_day.any(axis=1)))
+        n_days = _count(days_until, stop) - _count(days_until, start)
+        in_parts = n_missing - in_whole_days
+        closes = self._closes(positions, rows)
+        is_early = in_parts >= EARLY_SHARE * until[-1] / days_until[-1]
+        is_part = is_early & np.isin(closes, self.early_closes)
+        if self.usual_closes.size:
+            usual = np.divmod(self.usual_closes, self.per_day)
+            ends = np.divmod(closes, self.per_day)
+            is_part |= np.isin(ends[0], usual[0]) & np.isin(ends[1], usual[1])
+        return (n_days <= MOST_HOLIDAYS) & ((in_parts == 0) | is_part)
+
+
+def _runs(absent: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Number of the run of equal places that each is in, where the last meets the first."""
+    starts = absent != np.roll(absent, 1)
+    runs = np.cumsum(starts)
+    return np.where(runs == runs[-1], 0, runs) if not starts[0] else runs
+
+
+def _run_lengths(absent: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Length of the run that each place is in."""
+    runs = _runs(absent)
+    return np.bincount(runs)[runs]
+
+
+def _count(until: NDArray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many come before positions, of a pattern that repeats, summed up in `until`."""
+    rounds, rest = np.divmod(positions, len(until) - 1)
+    return rounds * until[-1] + until[rest]
+
+
+def clock_goes_forward(clock: NDArray[np.int64], unit: str) -> NDArray[np.bool_]:
+    """Whether times without a zone stand just after an hour that local clocks leave out.
+
+    That is 1:00 or 2:00 on the second or last Sunday of March, or the first of October.
+    """
+    times = clock.astype(f"M8[{unit}]") - np.timedelta64(1, "h")
+    days, months = times.astype("M8[D]"), times.astype("M8[M]")
+    hour = (times - days) // np.timedelta64(1, "h")
+    day_of_month = (days - months.astype("M8[D]")).astype(np.int64) + 1
+    month = months.astype(np.int64) % 12 + 1
+    is_sunday = (days.astype(np.int64) + FIRST_WEEKDAY) % 7 == 6
+    in_march = (month == 3) & ((day_of_month > 24) | ((day_of_month - 1) // 7 == 1))
+    in_october = (month == 10) & (day_of_month <= 7)
+    return is_sunday & (in_march | in_october) & ((hour == 1) | (hour == 2))
