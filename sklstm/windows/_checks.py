@@ -109,7 +109,9 @@ def _one_series(index: pd.Index, name: str) -> tuple[pd.Index, str | None]:
     if not isinstance(index, pd.MultiIndex):
         return index, None
     differs = np.any([codes != codes[0] for codes in index.codes[:-1]], axis=0)
-    outer = index[0][:-1]
+    outer = [
+        label.item() if isinstance(label, np.generic) else label for label in index[0][:-1]
+    ]
     if differs.any():
         values = [", ".join(map(str, row[:-1])) for row in (index[0], index[differs][0])]
         raise ValueError(

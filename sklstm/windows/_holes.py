@@ -175,10 +175,12 @@ class FittedLabels:
         compared = comparable_labels(later, self.last)
         if compared is None or (self.n_labels == 1 and self._overlaps(later)):
             return common_spacing(later)
-        if self.n_labels > N_LABELS or self._overlaps(later):
-            return None if self.spacing is None else self.spacing.with_labels(compared)
-        both = joined_labels([self.last, compared[:N_LATER_LABELS]])
-        return common_spacing(both, tables=[self.last, compared])
+        if self.n_labels <= N_LABELS and not self._overlaps(later):
+            both = joined_labels([self.last, compared[:N_LATER_LABELS]])
+            spacing = common_spacing(both, tables=[self.last, compared])
+            if spacing is not None:
+                return spacing
+        return None if self.spacing is None else self.spacing.with_labels(compared)
 
     def state(self) -> dict[str, Any]:
         """The same as a dict of arrays and plain values."""

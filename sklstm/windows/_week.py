@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 CHANCE = 0.01
 N_DAYS = 2
 N_WEEKS = 3
-# Nights and weekends are known after one of them; a weekend is at least so many days.
+# Nights and weekends may be known after one of them; a weekend is at least so many days.
 DAYS_OF_A_WEEKEND = 1.5
 # Whole days that may be missing at once from business days and sessions, as holidays: more
 # than Easter, Christmas and September 2001 in New York, less than a week of business days.
@@ -100,10 +100,10 @@ class Week:
     ) -> NDArray[np.bool_]:
         """Times of the day at which no day has a label."""
         never, n_passes = np.logical_and.reduce(absent, axis=0), n_passes.sum(axis=0)
-        is_night = _run_lengths(never) > 0
-        is_night &= never[0] & never[-1] & (_runs(never) == _runs(never)[0])
-        often = (n_passes >= N_DAYS) & self._is_no_chance(never, n_passes)
-        return never & (often | (is_night & (n_passes >= 1)))
+        runs = _runs(never)
+        is_night = (runs == runs[0]) & never[0] & never[-1]
+        is_often = n_passes >= np.where(is_night, 1, N_DAYS)
+        return never & is_often & self._is_no_chance(never, n_passes)
 
     def _weekend(self, absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The places from Friday to Monday in one run with Saturday or Sunday, if any."""

@@ -285,6 +285,13 @@ def test_labels_missing_inside_sessions_agree_with_the_calendar(seed, weekdays, 
 
 # Right use stays quiet
 
+# Good Friday, Easter Monday, Labour Day, and Christmas to New Year.
+HOLIDAYS_OF_EUROPE = pd.to_datetime(
+    [
+        *["2018-03-30", "2018-04-02", "2018-05-01", "2018-12-24", "2018-12-25"],
+        *["2018-12-26", "2018-12-31", "2019-01-01", "2019-04-19", "2019-04-22"],
+    ]
+)
 NEW_YORK = pd.DatetimeIndex(
     np.concatenate(
         [day + pd.timedelta_range("9.5h", "16h", freq="30min") for day in trading_days(250)]
@@ -295,10 +302,19 @@ HOUR = EVERY_HOUR.hour
 QUIET = {
     "trading days": trading_days(400),
     "trading days of another calendar": pd.bdate_range("2018", periods=400).drop(
-        # Good Friday, Easter Monday, Labour Day, Christmas to New Year of two years
         pd.to_datetime(
-            "2018-03-30 2018-04-02 2018-05-01 2018-12-24 2018-12-25 2018-12-26 "
-            "2018-12-31 2019-01-01 2019-04-19 2019-04-22".split()
+            [
+                "2018-03-30",
+                "2018-04-02",
+                "2018-05-01",
+                "2018-12-24",
+                "2018-12-25",
+                "2018-12-26",
+                "2018-12-31",
+                "2019-01-01",
+                "2019-04-19",
+                "2019-04-22",
+            ]
         )
     ),
     "every weekday but Sunday": (days := pd.date_range("2021", periods=300))[
