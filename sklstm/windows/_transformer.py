@@ -83,24 +83,25 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     context : {"auto", "always", "never"}, default="auto"
         Whether the rows given to `transform` continue the fitted series.
 
-        - "auto" asks the index where `X` and the fitted series have one of times or of
-          integers: rows continue the series if their first label is the step after the
-          last fitted one. They do not if it lies inside the fitted span or before it, and
-          not, with a warning, if steps are missing in between. (Labels that are not evenly
-          spaced, as those of trading days, can not show a gap that is no longer than the
-          steps between them.) Without such an index, as for arrays, rows continue the
-          series unless they start with the very rows that the fitted series started with:
-          that is the fitted series again, as for a score on the training rows. As many
-          first rows are compared as it takes to be sure (the probability that later rows
-          repeat them is below 1e-6); for values that hardly ever repeat, two or three.
-          Features that repeat themselves, such as the hour of the day or a constant, do
-          not show where the series started: rows of these alone follow, unless they are
-          all the fitted rows and the repetition has a visible break between the last and
-          the first of them. A step before that computes the training rows differently in
-          `fit_transform` and `transform`, by more than rounding errors, hides the fitted
-          series as well: :class:`~sklearn.preprocessing.TargetEncoder` and
+        - "auto" compares the index of `X` with that of the fitted rows, if both are pandas
+          objects labelled by times, periods, durations or numbers. Rows continue the series
+          if their first label is the step after the last fitted one. They do not if it lies
+          inside the fitted span or before it; nor, with a warning, if steps are missing in
+          between. Nights, weekends and up to four holidays at once are not missing. A
+          default index that counts from 0 again, as that of a second file, is no index.
+          Without an index, as for arrays, rows continue the series unless they start with
+          the very rows that the fitted series started with: that is the fitted series
+          again, as for a score on the training rows. As many first rows are compared as it
+          takes to be sure (the probability that later rows repeat them is below 1e-6); for
+          values that hardly ever repeat, two or three. Features that repeat themselves,
+          such as the hour of the day or a constant, do not show where the series started:
+          rows of these alone follow, unless they are all the fitted rows and the repetition
+          has a visible break between the last and the first of them. A step before that
+          computes the training rows differently in `fit_transform` and `transform`, by more
+          than rounding errors, hides the fitted series as well:
+          :class:`~sklearn.preprocessing.TargetEncoder` and
           :class:`~sklearn.decomposition.NMF` do.
-        - "always" and "never" do as they say.
+        - "always" and "never" do as they say, whatever the labels are.
 
     flatten : bool, default=False
         Whether windows are rows of a table of ``seq_length * n_features`` columns, oldest
@@ -128,10 +129,16 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     -----
     Windows are read-only views of one copy of the series, whatever `seq_length` is.
 
-    A :class:`~sklearn.preprocessing.StandardScaler` before this step turns a DataFrame
-    into an array. Call ``set_output(transform="pandas")`` on the Pipeline to let the index
-    through: without it, a gap between the fitted rows and those to transform can not be
-    seen.
+    Windows are cut by rows. The index is read to check that rows are consecutive steps in
+    time order: labels that are repeated or not increasing are errors, labels that leave out
+    some of their common step are a warning. Where a step before has dropped the index of
+    `X`, `fit` reads that of `y` instead. A
+    :class:`~sklearn.preprocessing.StandardScaler` does drop it; call
+    ``set_output(transform="pandas")`` on the Pipeline to keep it. Several series under a
+    MultiIndex are an error; fit each of them alone.
+
+    `seq_length` and `horizon` are those of the fit: changing them on a fitted transformer
+    is an error in `transform`.
 
     Examples
     --------
@@ -194,9 +201,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             The series, one row a step in time order.
 
-        y : None
-            Ignored, but for an index: its labels are not to be those of `X` in another
-            order.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets. Only their index is read, to check the order of the rows.
 
         Returns
         -------
@@ -209,8 +215,15 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If `X` is sparse or holds times.
 
         ValueError
-            If `X` holds NaN, inf or masked values, its index repeats a label or is not
-            increasing, or `y` has the labels of `X` in another order.
+            If `X` holds NaN, inf or masked values; if its index, or that of `y`, is not in
+            time order, repeats a label or holds several series; or if `y` has the labels of
+            `X` in another order.
+
+        Warns
+        -----
+        UserWarning
+            If labels are missing between the rows, so that windows reach across a hole; or
+            if labels are neither times nor numbers, so that the index is not used.
         """
         self._remember(X, y)
         return self
@@ -225,9 +238,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             The series, one row a step in time order.
 
-        y : None
-            Ignored, but for an index: its labels are not to be those of `X` in another
-            order.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets. Only their index is read, to check the order of the rows.
 
         Returns
         -------
@@ -243,6 +255,11 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         ValueError
             As in `fit`; also if windows reach so far back that memory could not hold the
             steps before the series.
+
+        Warns
+        -----
+        UserWarning
+            As in `fit`.
         """
         series = self._remember(X, y)
         return self._windows(series, past=series[:0])
@@ -267,12 +284,16 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             As in `fit`.
 
         ValueError
-            As in `fit_transform`; also if `X` has another number of features than in `fit`.
+            As in `fit_transform`; also if `X` has another number of features than in `fit`,
+            or if `seq_length` or `horizon` has been changed since.
 
         Warns
         -----
         UserWarning
-            If the index shows that steps are missing between the fitted series and `X`.
+            If steps are missing between the fitted series and `X`; if windows reach across
+            labels that are missing in `X` or at the end of the fitted rows; or if the index
+            is not used, since its labels have no order or are of another kind than the
+            fitted ones.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -476,7 +497,14 @@ def make_windows(
 
     ValueError
         If there are too few rows for one window, `X` or `y` holds NaN, inf or masked
-        values, or `y` has another length than `X`, or its labels in another order.
+        values, or `y` has another length than `X`; or if the rows of either are not in time
+        order, or belong to several series.
+
+    Warns
+    -----
+    UserWarning
+        If labels are missing between the rows, so that windows reach across a hole; or if
+        labels are neither times nor numbers, so that the index is not used.
 
     See Also
     --------
