@@ -176,7 +176,7 @@ def warn_of_gap(labels: Labels, fitted: FittedLabels, spacing: Spacing | None) -
     last = fitted.last.text(fitted.last.values[-1].item())
     warn_caller(
         f"X starts at {first}, which is not the step after the last fitted one, {last}: "
-        f"{f'{n_missing} ' if n_missing else ''}steps are missing in between. The first "
+        f"steps are missing in between{f' ({n_missing})' if n_missing else ''}. The first "
         "rows are given no past. Pass the missing rows too, or set context='never' to do "
         "without it."
     )

@@ -49,6 +49,12 @@ class Holes:
         stops = np.minimum(self.rows + reach, np.append(self.rows[1:], n_rows))
         return int(np.maximum(np.minimum(stops, n_rows) - starts, 0).sum())
 
+    def after(self, context: "FittedLabels | None") -> "Holes":
+        """The same holes, and those in the context that is the past of these rows."""
+        if context is None:
+            return self
+        return replace(self, rows=np.concatenate([context.hole_rows, self.rows]))
+
     def seen_from(self, row: int) -> "Holes":
         """The same holes, with rows counted from another one."""
         return replace(self, rows=self.rows - row)
@@ -62,9 +68,16 @@ def own_spacing(labels: Labels | None) -> Spacing | None:
     return None if labels is None or labels.is_default else common_spacing(labels)
 
 
+def own_holes(labels: Labels | None, spacing: Spacing | None) -> Holes:
+    """The holes in one table by its own spacing; none where it carries its step with it."""
+    if labels is None or labels.carried_step is not None:
+        return NO_HOLES
+    return holes_in(labels, spacing)
+
+
 def holes_in(labels: Labels | None, spacing: Spacing | None) -> Holes:
     """The holes inside one table; none where its labels have no step in common."""
-    if labels is None or spacing is None or labels.next_label is not None:
+    if labels is None or spacing is None:
         return NO_HOLES
     n_missing = spacing.n_missing(labels)
     rows = np.flatnonzero(n_missing)
@@ -215,10 +228,10 @@ def spacing_of_both(fitted: FittedLabels | None, later: Labels | None) -> Spacin
 
 
 def later_holes(
-    context: FittedLabels | None, later: Labels | None, spacing: Spacing | None
+    fitted: FittedLabels | None, later: Labels | None, spacing: Spacing | None
 ) -> Holes:
-    """The holes inside later rows, and inside the context where it is their past."""
-    holes = holes_in(later, spacing)
-    if context is None:
-        return holes
-    return replace(holes, rows=np.concatenate([context.hole_rows, holes.rows]))
+    """The holes inside later rows, by the spacing of both."""
+    steps = later and later.carried_step, fitted and fitted.last.carried_step
+    if fitted is None or steps[0] == steps[1]:
+        return own_holes(later, spacing)
+    return holes_in(later, spacing)

@@ -46,9 +46,9 @@ class Labels:
     ordinals of periods, or times and durations in `unit`. `clock` is the same times by the
     local clock of `zone`, and None for what has no clock. `freq` is that of periods.
     `single_step` is the step that one label alone implies, where there is such a thing.
-    `next_label` and `previous_label` are known where the index carries its step with it,
-    by the local clock if `next_on_clock`. `series` names the series that they label, where
-    outer levels of the index do.
+    `carried_step` is the step that the index carries with it, as text; `next_label` and
+    `previous_label` are known by it, on the local clock if `next_on_clock`. `series` names
+    the series that they label, where outer levels of the index do.
     """
 
     kind: str
@@ -58,6 +58,7 @@ class Labels:
     zone: str | None = None
     freq: str | None = None
     single_step: int | None = None
+    carried_step: str | None = None
     next_label: Number | None = None
     previous_label: Number | None = None
     next_on_clock: bool = False
@@ -220,16 +221,23 @@ def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
         step = index.step
     if step is None:
         return labels
+    carried_step = repr(step)
     if labels.clock is None:
         if not isinstance(step, int):
             step = int(pd.Timedelta(step).as_unit(labels.unit).asm8.astype(np.int64))
         first, last = int(labels.values[0]), int(labels.values[-1])
-        return replace(labels, next_label=last + step, previous_label=first - step)
+        return replace(
+            labels,
+            carried_step=carried_step,
+            next_label=last + step,
+            previous_label=first - step,
+        )
     # Days, weeks and months are even by the local clock, hours by absolute time.
     absolute = isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
     on = labels.values if absolute else labels.clock
     return replace(
         labels,
+        carried_step=carried_step,
         next_label=_moved(int(on[-1]), step, labels.unit),
         previous_label=_moved(int(on[0]), -step, labels.unit),
         next_on_clock=not absolute,

@@ -29,8 +29,8 @@ from sklstm.windows._checks import (
 from sklstm.windows._continuation import FirstRows
 from sklstm.windows._holes import (
     FittedLabels,
-    holes_in,
     later_holes,
+    own_holes,
     own_spacing,
     spacing_of_both,
 )
@@ -302,10 +302,11 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         fitted = self._fitted_labels()
         labels = check_labels(X, like=fitted, warn=self.context == "auto")
         spacing = spacing_of_both(fitted, labels)
-        past = self.context_
-        if not self._continues(series, labels, fitted, spacing):
-            past, fitted = past[:0], None
-        holes = later_holes(fitted, labels, spacing)
+        past, holes = self.context_, later_holes(fitted, labels, spacing)
+        if self._continues(series, labels, fitted, spacing):
+            holes = holes.after(fitted)
+        else:
+            past = past[:0]
         warn_of_holes(holes, n_rows=len(series), n_past=len(past), **self._fitted_lengths)
         return self._windows(series, past)
 
@@ -371,9 +372,9 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """What to keep of the labels of X; warns where windows reach across holes."""
         labels, of_targets = check_row_labels(X, y)
         spacing = own_spacing(labels)
-        holes = holes_in(labels, spacing)
+        holes = own_holes(labels, spacing)
         warn_of_holes(holes, n_rows=n_rows, **self._lengths())
-        holes_of_targets = holes_in(of_targets, own_spacing(of_targets))
+        holes_of_targets = own_holes(of_targets, own_spacing(of_targets))
         warn_of_holes(holes_of_targets, n_rows=n_rows, name="y", **self._lengths())
         if labels is None:
             return None
@@ -529,7 +530,7 @@ def make_windows(
     check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
     reach = history_reach(seq_length, horizon)
     for name, labels in zip("Xy", check_row_labels(X, y), strict=True):
-        holes = holes_in(labels, own_spacing(labels)).seen_from(reach)
+        holes = own_holes(labels, own_spacing(labels)).seen_from(reach)
         warn_of_holes(
             holes,
             n_rows=len(series) - reach,

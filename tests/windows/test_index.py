@@ -52,7 +52,9 @@ def test_times_are_compared_whatever_holds_them(form):
         # A slice of the fitted rows, rows that follow, and rows after a gap.
         assert_array_equal(windows.transform(second[20:]), no_past(second[20:]))
         assert_array_equal(windows.transform(second[50:]), no_past(second)[50:])
-        with pytest.warns(UserWarning, match=r"starts at 2021-01-03 05:00:00, .* 3 steps"):
+        with pytest.warns(
+            UserWarning, match=r"starts at 2021-01-03 05:00:00, .* between \(3\)"
+        ):
             windows.transform(second[53:])
 
 
@@ -76,7 +78,7 @@ def test_labels_of_pyarrow_are_compared(dtype, values):
     windows = WindowTransformer(3).fit(X[:40])
     assert_array_equal(windows.transform(X[10:]), no_past(X[10:]))
     assert_array_equal(windows.transform(X[40:]), no_past(X)[40:])
-    with pytest.warns(UserWarning, match="2 steps are missing"):
+    with pytest.warns(UserWarning, match=r"steps are missing in between \(2\)"):
         windows.transform(X[42:])
     with pytest.warns(UserWarning, match="leaves out 1 label"):
         WindowTransformer(3).fit(X.drop(X.index[20]))
@@ -87,7 +89,9 @@ def test_years_as_floats_show_slices_and_gaps():
     windows = WindowTransformer(3).fit(X)
     assert_array_equal(windows.transform(X[100:200]), no_past(X[100:200]))
     windows.fit(X[:200])
-    with pytest.warns(UserWarning, match=r"starts at 1910.0, .* 10 steps are missing"):
+    with pytest.warns(
+        UserWarning, match=r"starts at 1910.0, .* steps are missing in between \(10\)"
+    ):
         windows.transform(X[210:])
 
 
@@ -252,7 +256,7 @@ def test_one_series_under_several_levels_is_read_by_the_innermost():
     first = X.loc[["A"]]
     windows = WindowTransformer(2).fit(first[:3])
     assert_array_equal(windows.transform(first[3:])[0, :, 0], [1, 2])
-    with pytest.warns(UserWarning, match="1 steps are missing"):
+    with pytest.warns(UserWarning, match=r"steps are missing in between \(1\)"):
         windows.transform(first[4:])
     with pytest.raises(ValueError, match=r"holds the series 'B', but .* fitted on 'A'"):
         windows.transform(X.loc[["B"]])
@@ -360,6 +364,15 @@ def test_context_and_flatten_may_change_after_the_fit():
     assert_array_equal(flat, naive.windows(X, 3, 1)[50:, :, 0])
     never = windows.set_params(context="never").transform(X[50:])
     assert np.isnan(never[0]).all()
+
+
+def test_every_third_row_is_not_the_step_of_the_fitted_rows():
+    # The index carries its own step, of 3, and starts where the fitted one ends.
+    for index in (pd.RangeIndex(60), HOURS):
+        X = table(index)
+        windows = WindowTransformer(3).fit(X[:40])
+        with pytest.warns(UserWarning, match="leaves out 12 labels, the first .*41|17:00"):
+            windows.transform(X.iloc[40::3])
 
 
 # What is kept

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from sklstm.windows._checks import check_labels
-from sklstm.windows._holes import FittedLabels, holes_in, own_spacing
+from sklstm.windows._holes import FittedLabels, own_holes, own_spacing
 from tests.indexes import EVENLY_SPACED, WITH_FREQ, trading_days, without_freq
 
 EVENLY_SPACED_NAMES = sorted(EVENLY_SPACED)
@@ -16,7 +16,7 @@ def labels_of(index):
 def remembered(index, reach=10):
     labels = labels_of(index)
     spacing = own_spacing(labels)
-    kept = FittedLabels.of(labels, spacing, holes_in(labels, spacing), reach=reach)
+    kept = FittedLabels.of(labels, spacing, own_holes(labels, spacing), reach=reach)
     return FittedLabels.restored(kept.state())
 
 
