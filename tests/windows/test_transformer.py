@@ -196,6 +196,8 @@ def test_rows_whose_labels_tell_nothing_follow_with_a_warning(name):
 def test_every_fold_has_the_windows_of_its_true_past(case, n_splits, gap, name):
     # Folds of a week at least: five weekdays alone could as well be days.
     n_steps = max(case["n_steps"], 8 * (n_splits + 1))
+    if name == "business days, no freq":
+        gap = 0  # it would be taken for holidays
     X = pd.DataFrame(series_of(n_steps), index=EVENLY_SPACED[name](n_steps))
     seq_length, horizon = case["seq_length"], case["horizon"]
     windows = WindowTransformer(seq_length, horizon=horizon)
