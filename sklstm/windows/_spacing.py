@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm.windows._labels import TIMES, UNITS, Labels, Number
-from sklstm.windows._week import MOST_PLACES, Week, clock_goes_forward
+from sklstm.windows._labels import TIMES, UNITS, Labels, Number, Unit
+from sklstm.windows._week import MOST_PLACES, Week, skipped_hours
 
 # How far a difference may exceed the step, relative to it, before a label counts as
 # missing; and by how much floats may differ from the step and still be it.
@@ -54,11 +54,21 @@ class EvenSpacing:
         if self.week is not None and self._has_closes():
             n_missing = np.where(n_missing, self.week.n_missing(labels.clock), 0)
         if labels.kind == TIMES:
-            hour = 3600 * UNITS[labels.unit]
-            rows = np.flatnonzero(n_missing)
-            rows = rows[n_missing[rows] * self.step == hour]
-            n_missing[rows[clock_goes_forward(labels.clock[rows + 1], labels.unit)]] = 0
+            self._forgive_skipped_hours(n_missing, labels.clock, labels.unit)
         return n_missing
+
+    def _forgive_skipped_hours(
+        self, n_missing: NDArray[np.int64], clock: NDArray[np.int64], unit: Unit
+    ) -> None:
+        """Miss no hour that a local clock without its zone leaves out, every year."""
+        hour = 3600 * UNITS[unit]
+        rows = np.flatnonzero(n_missing)
+        rows = rows[n_missing[rows] * self.step == hour]
+        skipped = skipped_hours(clock[rows + 1] - hour, unit)
+        rows, skipped = rows[skipped > 0], skipped[skipped > 0]
+        if rows.size:
+            is_skipped = ~np.isin(skipped, skipped_hours(clock, unit))
+            n_missing[rows[is_skipped]] = 0
 
     def with_labels(self, labels: Labels) -> "EvenSpacing":
         """The spacing as further labels show it, which may know other nights."""

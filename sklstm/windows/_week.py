@@ -234,17 +234,26 @@ def _count(until: NDArray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     return rounds * until[-1] + until[rest]
 
 
-def clock_goes_forward(clock: NDArray[np.int64], unit: str) -> NDArray[np.bool_]:
-    """Whether times without a zone stand just after an hour that local clocks leave out.
+def skipped_hours(clock: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
+    """Which hour that local clocks leave out each of these times is in; 0 for none.
 
-    That is 1:00 or 2:00 on the second or last Sunday of March, or the first of October.
+    That is from 1:00 or from 2:00 on the second or last Sunday of March, or the first of
+    October, which get numbers of their own.
     """
-    times = clock.astype(f"M8[{unit}]") - np.timedelta64(1, "h")
+    times = clock.astype(f"M8[{unit}]")
     days, months = times.astype("M8[D]"), times.astype("M8[M]")
     hour = (times - days) // np.timedelta64(1, "h")
-    day_of_month = (days - months.astype("M8[D]")).astype(np.int64) + 1
+    day = (days - months.astype("M8[D]")).astype(np.int64)
     month = months.astype(np.int64) % 12 + 1
     is_sunday = (days.astype(np.int64) + FIRST_WEEKDAY) % 7 == 6
-    in_march = (month == 3) & ((day_of_month > 24) | ((day_of_month - 1) // 7 == 1))
-    in_october = (month == 10) & (day_of_month <= 7)
-    return is_sunday & (in_march | in_october) & ((hour == 1) | (hour == 2))
+    date = np.select(
+        [
+            (month == 3) & (day >= 24),
+            (month == 3) & (day // 7 == 1),
+            (month == 10) & (day < 7),
+        ],
+        [1, 2, 3],
+    )
+    return np.where(
+        is_sunday & ((hour == 1) | (hour == 2)), 10 * date + hour * (date > 0), 0
+    )
