@@ -218,10 +218,11 @@ def check_context(*rows: NDArray) -> None:
         raise ValueError("the rows of its series are not finite")
 
 
-def check_same_order(X: Any, labelled: Any, *, name: str = "y") -> None:
+def check_same_order(X: Any, labelled: Any, *, name: str = "y", like: str = "X") -> None:
     """Check that a pandas object beside X does not have the labels of X in another order.
 
     Other labels are no error: a target may be labelled by the step that it is known at.
+    `name` and `like` are what the two objects are called.
     """
     index, labels = table_index(X), table_index(labelled)
     if index is None or labels is None or len(index) != len(labels):
@@ -230,9 +231,9 @@ def check_same_order(X: Any, labelled: Any, *, name: str = "y") -> None:
         return
     if index.is_unique and labels.is_unique and labels.isin(index).all():
         raise ValueError(
-            f"{name} has the same labels as X, in another order: rows are matched by "
-            f"position. Pass {name}.loc[X.index], or {name}.to_numpy() if the positions "
-            "are right."
+            f"{name} has the same labels as {like}, in another order: rows are matched by "
+            f"position. Pass {name}.loc[{like}.index], or {name}.to_numpy() if the "
+            "positions are right."
         )
 
 

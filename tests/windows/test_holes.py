@@ -1,8 +1,10 @@
 """Holes in the labels: what is warned of, with which numbers, and what stays quiet."""
 
 import itertools
+import os
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.tseries.holiday import USFederalHolidayCalendar
-from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
 
 from sklstm import WindowTransformer, make_windows
 from tests import naive
@@ -168,6 +172,18 @@ def test_the_warning_points_at_the_line_that_called():
         with pytest.warns(UserWarning, match="leaves out") as caught:
             call(X)
         assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_the_warning_points_at_the_user_from_inside_a_search():
+    X = table(EVERY_HOUR.delete(100))
+    search = GridSearchCV(
+        make_pipeline(WindowTransformer(5, flatten=True), DummyRegressor()),
+        {"windowtransformer__seq_length": [2]},
+        cv=TimeSeriesSplit(2),
+    )
+    with pytest.warns(UserWarning, match="leaves out") as caught:
+        search.fit(X, X["load"])
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 # Agreement with a loop
@@ -439,3 +455,29 @@ def test_rows_that_a_fold_leaves_out_are_missed(shuffle):
             windows = WindowTransformer(4).fit(X.iloc[train])
         messages = messages_of(lambda: windows.transform(X.iloc[test]))  # noqa: B023
         assert len(messages) == shuffle
+
+
+# Public data, where it lies beside the project
+
+SHARED = Path(os.environ.get("SKLSTM_SHARED", "shared")) / "data"
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="has no shared data")
+def test_holes_of_public_data():
+    air = pd.read_csv(SHARED / "pollution.csv")
+    air.index = pd.to_datetime(air[["year", "month", "day", "hour"]])
+    particles = air[["pm2.5"]].dropna()
+    found = hole_in(messages_of(lambda: WindowTransformer(24).fit(particles)))
+    assert found == (2043, "2010-01-23 17:00:00", 4137)
+    assert messages_of(lambda: WindowTransformer(24).fit(air[["TEMP"]])) == []
+    for name, expected in [
+        ("airline-passengers", (0, None, 0)),
+        ("monthly-sunspots", (0, None, 0)),
+        # 31 December of 1984 and of 1988 are missing.
+        ("daily-min-temperatures", (2, "1984-12-31", 20)),
+    ]:
+        X = pd.read_csv(SHARED / f"{name}.csv", index_col=0)
+        texts = messages_of(lambda: WindowTransformer(10).fit(X))  # noqa: B023
+        assert [text for text in texts if "It is not used" in text] == texts != []
+        X.index = pd.to_datetime(X.index)
+        assert hole_in(messages_of(lambda: WindowTransformer(10).fit(X))) == expected  # noqa: B023

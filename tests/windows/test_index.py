@@ -12,7 +12,7 @@ from sklearn.model_selection import TimeSeriesSplit, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm import LSTMRegressor, WindowTransformer, make_windows
+from sklstm import LSTMRegressor, WindowTransformer, make_windows, to_onnx
 from sklstm.windows._checks import check_same_order
 from tests import naive
 from tests.indexes import EVENLY_SPACED
@@ -355,6 +355,16 @@ def test_parameters_changed_in_a_fitted_pipeline_are_an_error():
     model.fit(X[:50], X[:50, 0]).set_params(windowtransformer__horizon=5)
     with pytest.raises(ValueError, match=r"horizon=5, but .* with horizon=1"):
         model.predict(X[50:])
+
+
+def test_an_exported_file_names_the_horizon_of_the_fit(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    X = series_of(60)
+    windows = WindowTransformer(3, horizon=2)
+    model = make_pipeline(windows, LSTMRegressor(units=2, epochs=1)).fit(X, X[:, 0])
+    to_onnx(model.set_params(windowtransformer__horizon=5), tmp_path / "model.onnx")
+    written = onnx.load(tmp_path / "model.onnx").metadata_props
+    assert {prop.key: prop.value for prop in written}["horizon"] == "2"
 
 
 def test_context_and_flatten_may_change_after_the_fit():
