@@ -59,6 +59,8 @@ WITH_FREQ = {
     "half-hourly, clock back half an hour": times(
         "30min", "2021-04-03 20:00", "Australia/Lord_Howe"
     ),
+    "24 hours, clock forward": times("24h", "2021-03-20", "America/New_York"),
+    "24 hours, clock back": times("24h", "2021-10-28 12:00", "Europe/Berlin"),
     "weekly, clock forward": times("W", "2021-03-01", "Europe/Berlin"),
     "timedelta hours": lambda n: pd.timedelta_range("0h", periods=n, freq="h"),
 }

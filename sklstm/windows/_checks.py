@@ -108,6 +108,8 @@ def _one_series(index: pd.Index, name: str) -> tuple[pd.Index, str | None]:
     """The innermost level of an index, and the label of the outer ones where there are."""
     if not isinstance(index, pd.MultiIndex):
         return index, None
+    if index.nlevels == 1:
+        return index.get_level_values(0), None
     differs = np.any([codes != codes[0] for codes in index.codes[:-1]], axis=0)
     outer = [
         label.item() if isinstance(label, np.generic) else label for label in index[0][:-1]
@@ -141,8 +143,8 @@ def _check_time_order(index: pd.Index, name: str) -> None:
     if not index.is_monotonic_increasing:
         raise ValueError(
             f"The index of {name} is not increasing; a series stands in time order. Sort "
-            f"the rows by time ({name}.sort_index()), and split them without shuffling "
-            "(TimeSeriesSplit, or train_test_split with shuffle=False). If they are in "
+            "X and y by time (sort_index), and split them without shuffling "
+            "(TimeSeriesSplit, or train_test_split with shuffle=False). If the rows are in "
             "time order and only their labels are not, drop the index: "
             f"{name}.reset_index(drop=True)."
         )
@@ -246,6 +248,9 @@ def check_row_labels(X: Any, y: Any = None) -> tuple[Labels | None, Labels | Non
     labels = check_labels(X)
     check_same_order(X, y)
     if labels is not None and not labels.is_default:
+        return labels, None
+    index = table_index(y)
+    if index is None or len(index) != len(X):
         return labels, None
     of_targets = check_labels(y, name="y", warn=False)
     is_of_use = of_targets is not None and not of_targets.is_default

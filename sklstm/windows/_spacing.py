@@ -194,7 +194,7 @@ def _even_spacing(labels: Labels) -> EvenSpacing | None:
     """The step that half of the differences are, by absolute time or the local clock."""
     differences = _differences(labels.values)
     step, count = _common_step(differences)
-    on_clock = labels.clock is not None and count > 0 and step % labels.day == 0
+    on_clock = False
     if labels.clock is not None and labels.zone is not None:
         by_clock, n_by_clock = _common_step(_differences(labels.clock))
         # An hour that is missing where the clock goes back is no even step by the clock.
