@@ -239,7 +239,7 @@ def check_same_order(X: Any, labelled: Any, *, name: str = "y", like: str = "X")
         )
 
 
-def check_row_labels(X: Any, y: Any = None) -> tuple[Labels | None, Labels | None]:
+def check_row_labels(X: Any, y: Any, *, n_rows: int) -> tuple[Labels | None, Labels | None]:
     """The labels of the rows of `X`, and those of `y` if only they are of use.
 
     Where a step before has dropped the index of `X`, that of `y` still shows whether rows
@@ -250,7 +250,7 @@ def check_row_labels(X: Any, y: Any = None) -> tuple[Labels | None, Labels | Non
     if labels is not None and not labels.is_default:
         return labels, None
     index = table_index(y)
-    if index is None or len(index) != len(X):
+    if index is None or len(index) != n_rows:
         return labels, None
     of_targets = check_labels(y, name="y", warn=False)
     is_of_use = of_targets is not None and not of_targets.is_default

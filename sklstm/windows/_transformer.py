@@ -370,7 +370,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _check_fitted_labels(self, X: Any, y: Any, *, n_rows: int) -> FittedLabels | None:
         """What to keep of the labels of X; warns where windows reach across holes."""
-        labels, of_targets = check_row_labels(X, y)
+        labels, of_targets = check_row_labels(X, y, n_rows=n_rows)
         spacing = own_spacing(labels)
         holes = own_holes(labels, spacing)
         warn_of_holes(holes, n_rows=n_rows, **self._lengths())
@@ -529,7 +529,7 @@ def make_windows(
     seq_length, horizon = int(seq_length), int(horizon)
     check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
     reach = history_reach(seq_length, horizon)
-    for name, labels in zip("Xy", check_row_labels(X, y), strict=True):
+    for name, labels in zip("Xy", check_row_labels(X, y, n_rows=len(series)), strict=True):
         holes = own_holes(labels, own_spacing(labels)).seen_from(reach)
         warn_of_holes(
             holes,
