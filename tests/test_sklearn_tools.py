@@ -353,6 +353,7 @@ def test_cross_validate_scores_test_and_training_rows(n_jobs):
         assert scores["train_score"][k] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:The index of X leaves out")  # which KFold does
 def test_cross_val_predict_gives_each_row_the_prediction_of_its_fold():
     model = make_model().set_output(transform="pandas")
     predictions = cross_val_predict(model, FRAME, Y, cv=KFold(3))
@@ -459,6 +460,7 @@ def test_stacking_of_fitted_members():
     np.testing.assert_allclose(stack.predict(X[second]), final.predict(blend))
 
 
+@pytest.mark.filterwarnings("ignore:The index of X leaves out")  # which KFold does
 def test_stacking_with_folds_of_an_index():
     model = make_model().set_output(transform="pandas")
     stack = StackingRegressor([("lstm", model)], cv=KFold(3), final_estimator=Ridge())

@@ -235,11 +235,16 @@ def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
     # Days, weeks and months are even by the local clock, hours by absolute time.
     absolute = isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
     on = labels.values if absolute else labels.clock
+    try:
+        following = _moved(int(on[-1]), step, labels.unit)
+        previous = _moved(int(on[0]), -step, labels.unit)
+    except (ValueError, OverflowError):  # beyond the times that pandas knows
+        return labels
     return replace(
         labels,
         carried_step=carried_step,
-        next_label=_moved(int(on[-1]), step, labels.unit),
-        previous_label=_moved(int(on[0]), -step, labels.unit),
+        next_label=following,
+        previous_label=previous,
         next_on_clock=not absolute,
     )
 
@@ -284,7 +289,7 @@ def _in_microseconds(labels: Labels) -> Labels:
 
 def are_numbered_names(index: pd.Index) -> bool:
     """Whether labels are one name with a number that counts the rows: row0, row1, row2."""
-    numbered = re.fullmatch(r"([A-Za-z_]+)(\d+)", str(index[0]))
+    numbered = re.fullmatch(r"([A-Za-z_ ]+)(\d+)", str(index[0]))
     if numbered is None:
         return False
     name, start = numbered[1], int(numbered[2])

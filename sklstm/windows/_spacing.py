@@ -21,6 +21,8 @@ from sklstm.windows._week import MOST_PLACES, Week, skipped_hours
 # How far a difference may exceed the step, relative to it, before a label counts as
 # missing; and by how much floats may differ from the step and still be it.
 TOLERANCE = 0.05
+# What is counted at most between two labels.
+MOST_STEPS = 2**53
 # Periods of the calendar: days from their start to their middle, and how far from there the
 # labels of one series may stand.
 PERIODS = {"month": (14, 10), "half month": (7, 4), "year": (181, 45)}
@@ -43,9 +45,9 @@ class EvenSpacing:
             labels.clock if self.on_clock and labels.clock is not None else labels.values
         )
         differences = _differences(values)
-        if differences.dtype.kind == "f":
-            n_steps = np.ceil(differences / self.step - TOLERANCE)
-            return np.maximum(n_steps, 1).astype(np.int64) - 1
+        if differences.dtype.kind == "f" or isinstance(self.step, float):
+            n_steps = np.ceil(differences.astype(np.float64) / self.step - TOLERANCE)
+            return np.clip(n_steps, 1, MOST_STEPS).astype(np.int64) - 1
         tolerance = np.uint64(1 + int(TOLERANCE * self.step))
         beyond = np.maximum(differences, tolerance) - tolerance
         n_missing = (beyond // np.uint64(self.step)).astype(np.int64)

@@ -253,6 +253,15 @@ def test_large_unsigned_integers_are_compared():
     assert relation_of(fitted, pd.Index(np.array([middle + 3], dtype="uint64"))) == "gap"
 
 
+def test_integers_are_compared_with_floats():
+    tenths, integers = pd.Index(np.arange(30) / 10), pd.Index(np.arange(3, 60))
+    assert relation_of(tenths, integers) == "follows"  # 2.9, 3
+    assert relation_of(tenths, integers[1:]) == "gap"
+    assert relation_of(pd.Index(np.arange(3.0)), integers) == "follows"
+    assert relation_of(integers[:20], pd.Index([23.0, 24.0])) == "follows"
+    assert relation_of(integers[:20], pd.Index([1e300, 2e300])) == "gap"
+
+
 def test_the_whole_range_of_integers_is_compared():
     lowest, highest = np.iinfo(np.int64).min, np.iinfo(np.int64).max
     fitted = pd.Index([lowest, lowest + 1])
