@@ -44,7 +44,7 @@ from sklstm.windows._views import (
 )
 
 # What `fit` sets, which a saved transformer may hold.
-FITTED = ("context_", "_first_rows", "_last_labels")
+FITTED = ("context_", "_first_rows", "_last_labels", "_fitted_lengths")
 
 
 class Lengths(TypedDict):
@@ -433,9 +433,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         )
         super().__setstate__(state)
         if "context_" in state:
+            if "_fitted_lengths" not in state:  # 0.1.0.dev0 kept labels in another form
+                self._fitted_lengths = self._lengths()
+                self._last_labels = None
             try:
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
+                self._fitted_labels()
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise damage_error(type(self).__name__, str(error)) from error
 
