@@ -123,7 +123,7 @@ EVENLY_SPACED = {
 
 # Labels that have no order in time.
 UNORDERED = {
-    "strings": lambda n: pd.Index([f"row {n - i}" for i in range(n)]),
+    "strings": lambda n: pd.Index([f"{n - i}th row" for i in range(n)]),
     "the same string": lambda n: pd.Index(["a"] * n),
 }
 
