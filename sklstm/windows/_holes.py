@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklstm.windows._labels import UNITS, Labels, comparable_labels
 from sklstm.windows._spacing import (
+    EvenSpacing,
     Spacing,
     common_spacing,
     joined_labels,
@@ -191,7 +192,11 @@ class FittedLabels:
         if self.n_labels <= N_LABELS and not self._overlaps(later):
             both = joined_labels([self.last, compared[:N_LATER_LABELS]])
             spacing = common_spacing(both, tables=[self.last, compared])
-            if spacing is not None:
+            # A longer step than that of the fitted labels would hide what is missing.
+            own, is_longer = self.spacing, False
+            if isinstance(own, EvenSpacing) and isinstance(spacing, EvenSpacing):
+                is_longer = spacing.step > own.step
+            if spacing is not None and not is_longer:
                 return spacing
         return None if self.spacing is None else self.spacing.with_labels(compared)
 

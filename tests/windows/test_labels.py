@@ -56,6 +56,8 @@ def test_relation_of_dates(fitted, later, expected):
         ([-30, -20], [-10, 0], "follows"),
         ([7], [8], "follows"),
         ([7], [9], "gap"),
+        # The steps of the later labels hide no gap, though most of all are two.
+        ([0, 1, 3, 4, 6, 7, 9, 10], [12, 14, 16, 17], "gap"),
         # A hole in the fitted labels hides none after them.
         ([0, 1, 4, 5], [6], "follows"),
         ([0, 1, 4, 5], [8], "gap"),
