@@ -9,7 +9,7 @@ small networks takes as long as the arithmetic, or else through autograd. A modu
 someone has changed takes the whole batch at once, by its own forward.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,10 +46,14 @@ class Chunk(NamedTuple):
     masks: Sequence[Tensor]  # of dropout, (b, seq_length, width) each
 
 
-def can_use_chunks(module: torch.nn.Module) -> bool:
-    """Return whether `loss_and_gradients` computes what the module's forward would."""
-    is_on_cpu = next(module.parameters()).device.type == "cpu"
-    return is_on_cpu and is_stock_module(module)
+StepOfChunk = Callable[[LSTMModule, Chunk, Loss, float], Step]
+
+
+def resolve_step(module: torch.nn.Module) -> StepOfChunk | None:
+    """Return what computes a chunk; None if the module's own forward has to be called."""
+    if next(module.parameters()).device.type != "cpu" or not is_stock_module(module):
+        return None
+    return _step_by_onednn if _onednn.is_available() else _step_by_autograd
 
 
 def loss_and_gradients(
@@ -58,16 +62,20 @@ def loss_and_gradients(
     targets: Tensor,
     weights: Tensor | None,
     loss: Loss,
+    *,
+    step: StepOfChunk,
 ) -> Step:
-    """Return the mean loss of a batch, and its gradients by the module's parameters."""
+    """Return the mean loss of a batch, and its gradients by the module's parameters.
+
+    `step`, of `resolve_step`, computes each chunk.
+    """
     batch = Chunk(windows, targets, weights, module.dropout_masks(windows))
     n_parts = n_chunks(len(windows), windows.shape[1], module.lstm.hidden_size)
-    step_of = _step_by_onednn if _onednn.is_available() else _step_by_autograd
     share = 1 / targets.numel()
     if n_parts == 1:
-        return step_of(module, batch, loss, share)
+        return step(module, batch, loss, share)
     chunks = _iter_chunks(batch, n_parts)
-    return _added(ordered_map(lambda chunk: step_of(module, chunk, loss, share), chunks))
+    return _added(ordered_map(lambda chunk: step(module, chunk, loss, share), chunks))
 
 
 def n_chunks(n_rows: int, n_steps: int, units: int) -> int:

@@ -21,7 +21,8 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sklstm._network._gradients import can_use_chunks, loss_and_gradients
+from sklstm._network._adam import FusedAdam
+from sklstm._network._gradients import StepOfChunk, loss_and_gradients, resolve_step
 from sklstm._network._losses import LOSSES
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import one_thread
@@ -89,7 +90,7 @@ class WindowNet(NeuralNet):
         self.starts_at_best = False
         self.is_resumable = True  # not where it was loaded without its optimizer
         self.lowest_losses: dict[str, float] = {}
-        self._uses_chunks = False
+        self._step: StepOfChunk | None = None
         self._weights: list[nn.Parameter] = []
 
     @property
@@ -134,20 +135,25 @@ class WindowNet(NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         if not self.module_.training:
             self._set_training(True)
-        if not self._uses_chunks:
+        if self._step is None:
             y_pred = self.module_(batch[0])
             loss = self._batch_loss(y_pred, batch)
             loss.backward()
             return {"loss": loss.detach(), "y_pred": y_pred}
         loss, y_pred, gradients = loss_and_gradients(
-            self.module_, batch[0], batch[1], batch.weights, LOSSES[self.training.loss]
+            self.module_,
+            batch[0],
+            batch[1],
+            batch.weights,
+            LOSSES[self.training.loss],
+            step=self._step,
         )
         for weight, gradient in zip(self._weights, gradients, strict=True):
             weight.grad = gradient if weight.requires_grad else None
         return {"loss": loss, "y_pred": y_pred}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
-        if not self._uses_chunks:  # whose gradients replace those before them
+        if self._step is None:  # the gradients of chunks replace those before them
             super()._zero_grad_optimizer(set_to_none)
 
     @torch.no_grad()
@@ -173,7 +179,7 @@ class WindowNet(NeuralNet):
     ) -> None:
         if iterator is None:
             return
-        self._uses_chunks = can_use_chunks(self.module_)
+        self._step = resolve_step(self.module_)
         self._weights = list(self.module_.parameters())
         mean, n_batches = _MeanLoss(), 0
         # Only callbacks that someone added look at batches, whose history takes memory.
@@ -303,7 +309,7 @@ def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, 
     if "optimizer" in skorch_params:
         return {}
     is_fused = torch.device(device).type in ("cpu", "cuda")
-    return {"optimizer": torch.optim.Adam, "optimizer__fused": is_fused or None}
+    return {"optimizer": FusedAdam} if is_fused else {"optimizer": torch.optim.Adam}
 
 
 def _initialized(net: WindowNet, training: Training) -> WindowNet:

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, WindowTransformer
 from sklstm._network import _onednn
-from sklstm._network._gradients import _backward, _forward, loss_and_gradients
+from sklstm._network._gradients import _backward, _forward, loss_and_gradients, resolve_step
 from sklstm._network._losses import LOSSES
 from sklstm._network._runtime import one_thread
 from sklstm._training._data import WindowSet
@@ -21,6 +21,7 @@ from tests.benchmarks.loops import (
 from tests.benchmarks.series import noisy_sine, windows_of
 from tests.benchmarks.timing import print_ratios, times_by_turns
 
+SQUARED = LOSSES["squared_error"]
 # batch_size, seq_length, n_features, units; the first two are those that are asked for.
 SHAPES = [
     (256, 96, 7, 128),
@@ -124,7 +125,7 @@ def gradients():
         )
         with one_thread():
             *_, ours = loss_and_gradients(
-                module, windows, targets, None, LOSSES["squared_error"]
+                module, windows, targets, None, SQUARED, step=resolve_step(module)
             )
         shape = f"{batch_size} x {seq_length} x {n_features}, {units} units"
         print(
@@ -161,12 +162,14 @@ def split():
     batch, wanted = next(iter(batches))
     steps, plain = batch.transpose(0, 1).contiguous(), step_by_autograd(batch, wanted)
 
+    way = resolve_step(module)
+
     def kernels():
         layers = _forward(module, steps, [])
         _backward(layers, torch.ones(16, 50), [])
 
     def step():
-        loss_and_gradients(module, batch, wanted, None, LOSSES["squared_error"])
+        loss_and_gradients(module, batch, wanted, None, SQUARED, step=way)
 
     def hundred(function):
         return lambda: [function() for _ in range(100)]
@@ -175,7 +178,8 @@ def split():
         {
             "oneDNN, forward and backward": hundred(torch.no_grad()(kernels)),
             "with the dense layer and loss": hundred(step),
-            "Adam, fused": hundred(adam.step),
+            "FusedAdam": hundred(adam.step),
+            "torch's Adam, fused": hundred(adam._step_of_torch),
             "batches, six of them an epoch": lambda: [
                 list(batches) for _ in range(100 // 6)
             ],

@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 
 from sklstm import LSTMRegressor
 from sklstm._network import _gradients, _losses, _onednn
-from sklstm._network._gradients import can_use_chunks, loss_and_gradients, n_chunks
+from sklstm._network._gradients import loss_and_gradients, n_chunks, resolve_step
 from sklstm._network._runtime import one_thread
 from tests.modules import make_module
 
@@ -65,7 +65,7 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
     expected = by_autograd(module, *batch, weights, loss)
     module.generator.set_state(state)  # for the same dropout
     value, outputs, gradients = loss_and_gradients(
-        module, *batch, weights, _losses.LOSSES[loss]
+        module, *batch, weights, _losses.LOSSES[loss], step=resolve_step(module)
     )
     torch.testing.assert_close(value, expected[0])
     torch.testing.assert_close(outputs, expected[1])
@@ -217,14 +217,14 @@ def of_doubles(module):
     "change", [wrapped, subclassed, normalised, hooked, replaced, patched, of_doubles]
 )
 def test_module_that_someone_has_changed_is_not_computed_in_chunks(change):
-    assert can_use_chunks(make_module())
-    assert not can_use_chunks(change(make_module()))
+    assert resolve_step(make_module()) is not None
+    assert resolve_step(change(make_module())) is None
 
 
 def test_global_hook_is_a_change_too():
     handle = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
     try:
-        assert not can_use_chunks(make_module())
+        assert resolve_step(make_module()) is None
     finally:
         handle.remove()
-    assert can_use_chunks(make_module())
+    assert resolve_step(make_module()) is not None
