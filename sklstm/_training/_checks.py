@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from sklstm import _sklearn_compat
 from sklstm._arrays import reading
 from sklstm._sklearn_compat import feature_names_of
+from sklstm.windows._flat import check_not_flat
 from sklstm.windows._layout import layout_of_nan
 from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
@@ -95,6 +96,8 @@ def _input_shape(
     seq_length, n_features = checked.shape[1], 1 if is_table else checked.shape[2]
     if like is None:
         names = feature_names_of(X) if is_table else None
+        if is_table:
+            check_not_flat(checked, names)
         return InputShape(
             seq_length,
             n_features,
@@ -142,7 +145,8 @@ def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> No
             f"X holds NaN in row {int(incomplete[overlaps.argmin()])}. In a table, NaN is "
             "taken for steps that are not known yet only where rows are the consecutive "
             "windows of one series, each the row before moved by one step. Fill missing "
-            "values in, or pass windows of shape (n_samples, seq_length, 1)."
+            "values in, or pass windows of shape (n_samples, seq_length, n_features): from "
+            "WindowTransformer, with flatten=False."
         )
 
 

@@ -169,6 +169,8 @@ def _check_set(
         estimator, X, like=None if like is None else like.inputs
     )
     check_same_order(X, y)
+    check_same_order(X, sample_weight, name="sample_weight")
+    check_same_order(y, sample_weight, name="sample_weight", like="y")
     weights = check_sample_weight(sample_weight, windows)
     y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
     rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])

@@ -45,7 +45,8 @@ class Holes:
         The window of row ``t`` does if a hole lies after its first known step, at or before
         row ``t``: its steps are then older than their place in the window says.
         """
-        reach = seq_length + horizon - 1
+        n_known = n_rows + n_past  # farther than this, nothing is reached
+        reach, horizon = min(seq_length + horizon - 1, n_known), min(horizon, n_known)
         starts = np.maximum(self.rows, max(horizon - n_past, 0))
         stops = np.minimum(self.rows + reach, np.append(self.rows[1:], n_rows))
         return int(np.maximum(np.minimum(stops, n_rows) - starts, 0).sum())

@@ -433,9 +433,6 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         )
         super().__setstate__(state)
         if "context_" in state:
-            if "_fitted_lengths" not in state:  # 0.1.0.dev0 kept labels in another form
-                self._fitted_lengths = self._lengths()
-                self._last_labels = None
             try:
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
