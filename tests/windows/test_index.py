@@ -165,7 +165,7 @@ def test_naive_times_are_not_compared_with_zoned_ones():
 
 
 @pytest.mark.parametrize("context", ["always", "never"])
-def test_labels_of_another_kind_do_not_matter_where_context_is_set(context):
+def test_labels_of_another_kind_are_quiet_where_context_is_set(context):
     X = table(HOURS)
     windows = WindowTransformer(3, context=context).fit(X[:50])
     windows.transform(X[50:].tz_localize("UTC"))
