@@ -1,7 +1,12 @@
-"""``python -m tests.benchmarks [name ...]``: all benchmarks, or those named."""
+"""``python -m tests.benchmarks [--cpu-time] [name ...]``: all benchmarks, or those named.
+
+With ``--cpu-time``, times are those of one thread at work, which a busy machine changes
+less.
+"""
 
 import platform
 import sys
+import time
 
 import torch
 
@@ -12,6 +17,7 @@ from tests.benchmarks import (
     bench_prediction,
     bench_side_by_side,
     bench_training,
+    timing,
 )
 
 BENCHMARKS = {
@@ -29,7 +35,11 @@ BENCHMARKS = {
 }
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or list(BENCHMARKS)
+    names = [name for name in sys.argv[1:] if name != "--cpu-time"]
+    if len(names) < len(sys.argv) - 1:
+        timing.CLOCK = time.thread_time
+        torch.set_num_threads(1)  # those of a pool would not be counted
+    names = names or list(BENCHMARKS)
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
         sys.exit(f"Unknown benchmarks {sorted(unknown)}; there are {list(BENCHMARKS)}.")
