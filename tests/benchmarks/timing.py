@@ -3,7 +3,6 @@
 import statistics
 import time
 
-
 # `--cpu-time` sets it to time.thread_time, for one thread on a machine that others use.
 CLOCK = time.perf_counter
 
