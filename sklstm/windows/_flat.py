@@ -29,8 +29,8 @@ def check_not_flat(table: NDArray, column_names: Sequence[str] | None) -> None:
             f"X holds flat windows of {n_features} features, as "
             "WindowTransformer(flatten=True) makes them for regressors that take tables. "
             "LSTMRegressor reads windows of shape (n_samples, seq_length, n_features): set "
-            "flatten=False, and leave out an imputer in between. If they are windows of one "
-            f"feature of which every {n_features}th was kept, pass them as X[:, :, None]."
+            "flatten=False, and leave out an imputer in between. If they are windows of "
+            f"one feature of which every {n_features}th was kept, pass X[:, :, None]."
         )
 
 
