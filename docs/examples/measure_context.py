@@ -2,11 +2,10 @@
 What the past of a test fold is worth
 =====================================
 
-GridSearchCV scores windows of 3, 10 and 20 steps on a sine with noise, twice: once where
-the first rows of each test fold see the training rows before them (``context="auto"``),
-once where they do not (``context="never"``). A fold is 20 rows, so that without its past
-the longest window is complete for none of them. The README's table of R² is this script's
-output.
+GridSearchCV scores windows of 3, 10 and 20 steps on a noisy sine, twice. In one run, the
+first rows of each test fold see the training rows before them (``context="auto"``). In the
+other, they do not (``context="never"``). A test fold has 20 rows, so without its past it
+has no complete window of 20 steps. The README's table of R² is the output of this script.
 """
 
 # %%
@@ -18,7 +17,8 @@ from sklearn.pipeline import Pipeline
 from sklstm import LSTMRegressor, WindowTransformer
 
 # %%
-# The sine has variance 0.5 and the noise 0.04; over a longer window the noise averages out.
+# The sine has a variance of 0.5 and the noise one of 0.04. Over a longer window, the noise
+# averages out.
 rng = np.random.default_rng(0)
 y = np.sin(0.1 * np.arange(400)) + rng.normal(scale=0.2, size=400)
 model = Pipeline(

@@ -2,16 +2,16 @@
 Is an LSTM worth it? Six candidates on the same folds
 =====================================================
 
-Compare an LSTM with simpler models before you tune it. Here six candidates forecast the sea
-surface temperature off Peru, three months ahead, on the same five folds of a
+Before you tune an LSTM, compare it with simpler models. Here, six candidates forecast the
+sea surface temperature off Peru three months ahead, on the same five folds of a
 TimeSeriesSplit.
 """
 
 # %%
 # The series
 # ----------
-# statsmodels ships the monthly means of 1950 to 2010, which tell El Niño years from
-# others. The month, as a point on a circle, is a second input.
+# statsmodels includes the monthly means of 1950 to 2010, which show the El Niño years. The
+# month is a second input, as a point on a circle, so that December is next to January.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -39,9 +39,9 @@ print(f"{len(X)} months, {y.index[0]} to {y.index[-1]}, {y.isna().sum()} missing
 # %%
 # The candidates
 # --------------
-# All but the first two read windows of 24 months that end three months before the month to
-# predict. Two need no training: the value of three months ago, and that of the same month
-# a year ago. A flat window of one step holds just that value.
+# Two baselines need no training: the value three months ago, and the value in the same
+# month a year ago. A flat window of one step holds just that value. The other four
+# candidates read windows of 24 months, which end three months before the month to predict.
 SEQ_LENGTH, HORIZON = 24, 3
 
 
@@ -57,12 +57,12 @@ class LastValue(RegressorMixin, BaseEstimator):
 
 
 def repeat(horizon):
-    """Repeat the value of so many months ago."""
+    """Predict the value of `horizon` months ago."""
     return make_pipeline(WindowTransformer(1, horizon=horizon, flatten=True), LastValue())
 
 
 def windowed(*steps, flatten):
-    """Scaled windows, then `steps`. The index is kept, which says what follows what."""
+    """Scaled windows, then `steps`. Pandas output keeps the index, and so the order."""
     windows = WindowTransformer(SEQ_LENGTH, horizon=HORIZON, flatten=flatten)
     model = make_pipeline(StandardScaler(), windows, *steps)
     return model.set_output(transform="pandas")
@@ -93,8 +93,8 @@ candidates = {
 # %%
 # Five folds
 # ----------
-# Each fold tests six years that follow the years it trains on. No candidate loses a row at
-# its edge, so that all are scored on the same months, whatever their windows.
+# Each fold trains on some years and tests on the six years after them. No candidate loses
+# rows at the edge of a fold, so all are scored on the same months, whatever their windows.
 folds = TimeSeriesSplit(n_splits=5, test_size=72)
 errors = pd.DataFrame(
     {
@@ -113,13 +113,14 @@ errors.loc["mean"] = errors.mean()
 print(errors.T.round(2).to_string())
 
 # %%
-# Each of the four trained models is far ahead of both repetitions. Among them, Ridge is
-# hard to beat: a plain LSTM is behind it. The residual form, which adds to a linear
-# forecast, is a little ahead, in four folds of five; over ``random_state`` 0 to 2 its mean
-# is 0.65 to 0.68, against Ridge's 0.68.
+# All four trained models are far ahead of both baselines. Among them, Ridge is hard to
+# beat: the plain LSTM is behind it. The residual form, which adds to a linear forecast, is
+# slightly ahead of Ridge in four folds of five. With ``random_state`` 0 to 2, its mean
+# error is 0.65 to 0.68; Ridge's is 0.68.
 #
-# One model's error differs more from fold to fold than two models' within a fold. So
-# compare within folds, and do not take a lead of a few hundredths for a law.
+# The error of one model differs more between folds than the errors of two models differ
+# within a fold. So compare models within folds, and do not read much into a lead of a few
+# hundredths.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -139,9 +140,9 @@ print("figure: plot_compare_candidates.png")
 # %%
 # What this does not show
 # -----------------------
-# - What each could do at its best. None is searched over; the LSTM's epochs and learning
-#   rate come from a few tries on these very folds, which flatters it a little. A search
-#   inside each fold would be fair, and takes longer:
-#   :ref:`sphx_glr_generated_examples_plot_sunspots.py` searches.
-# - A test. These folds chose the model; its error on years that nobody has looked at is
-#   likely to be higher.
+# - What each candidate can do at its best. There is no search here, and the LSTM's epochs
+#   and learning rate come from a few tries on these same folds, which favours it a little.
+#   A search inside each fold would be fair but takes longer: see
+#   :ref:`sphx_glr_generated_examples_plot_sunspots.py`.
+# - The error on new data. If you choose a model by these folds, its error on years that
+#   played no part in the choice is likely to be higher.

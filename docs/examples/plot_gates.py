@@ -4,16 +4,16 @@ Gates: what a long memory looks like
 
 Networks learn to recall, at the end of a window, the value of its first step.
 :func:`sklstm.gates` and :func:`sklstm.cell_gradient` show how an LSTM does it, and what the
-same LSTM does when there is nothing to remember. In a plain recurrent network, trained for
-comparison, the gradient vanishes.
+same LSTM does when there is nothing to remember. A plain recurrent network is trained for
+comparison; its gradient vanishes.
 """
 
 # %%
 # Something to remember, and nothing
 # ----------------------------------
-# Each window holds 20 steps of noise, and a flag that is 1 in the first step and 0 after
-# it. One target is the value of the first step; the other has nothing to do with the
-# window.
+# Each window holds 20 steps of noise, and a flag that is 1 in the first step and 0 in all
+# others. There are two tasks. The target of the first is the value of the first step; the
+# target of the second has nothing to do with the window.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -49,10 +49,10 @@ for task, y in targets.items():
 # %%
 # The forget gates
 # ----------------
-# A forget gate of 0.73 is where training starts (its bias is 1). After 20 steps of it 0.2
-# per cent of a cell state is left. To copy, some units must do better, and one of them
-# keeps its gate open from the second step to the last. The others need not: a mean over
-# units says little of a memory, which one unit can hold.
+# Training starts with forget gates near 0.73, since their bias is 1. After 20 such steps,
+# 0.2 per cent of a cell state is left. To copy the value, some unit has to do better, and
+# one of them keeps its gate open from the second step to the last. A mean over all units
+# would hide this memory, which a single unit can hold.
 figure, axes = plt.subplots(1, 2, figsize=(7, 3), sharey=True, layout="constrained")
 for ax, (task, lstm) in zip(axes, lstms.items(), strict=True):
     forget = gates(lstm, windows[test]).forget_gate
@@ -67,9 +67,10 @@ for ax, (task, lstm) in zip(axes, lstms.items(), strict=True):
 # %%
 # A plain recurrent network beside it
 # -----------------------------------
-# ``h_t = tanh(W x_t + U h_{t-1} + b)``, as torch starts and trains it, on the same windows,
-# in as many steps of Adam, with the same clipping. What its hidden state after step t does
-# to the last one is a product of one matrix a step.
+# The network ``h_t = tanh(W x_t + U h_{t-1} + b)`` has torch's initial weights. It is
+# trained on the same windows, for as many steps of Adam, with the same clipping. The
+# derivative of its last hidden state with respect to that of step t is a product of one
+# matrix per step.
 
 
 def train_rnn(learning_rate):
@@ -113,8 +114,9 @@ for learning_rate in (0.03, 0.01):
 # %%
 # How far the gradient reaches
 # ----------------------------
-# The derivative of the last state by each earlier one, the median over the test windows.
-# At 1 a change is passed on as it is; below 1 it fades.
+# The curves show the norm of the derivative of the last state with respect to each earlier
+# one, as the median over the test windows. At 1, a change passes on unaltered; below 1, it
+# fades.
 curves = {
     "LSTM, copy": (cell_gradient(lstms["copy"], windows[test]), "C0", "-"),
     "its forget gates alone": (
@@ -138,16 +140,18 @@ figure.savefig("plot_gates.png", dpi=120)
 print("figure: plot_gates.png")
 
 # %%
-# The LSTM that copies has a path on which nothing fades, its forget gates alone; with what
-# goes through the hidden state, the gradient even grows on its way back. Where nothing is
-# to be remembered, no such path is left. In the RNN trained with the same learning rate the
-# gradient has vanished before the middle of the window.
+# The LSTM that copies has a path on which nothing fades: its forget gates. Together with
+# the path through the hidden state, the gradient even grows on its way back. The LSTM with
+# nothing to remember has no such path. In the RNN that was trained with the same learning
+# rate, the gradient vanishes before the middle of the window.
 #
 # What this does not show
 # -----------------------
-# It is no law. With the smaller learning rate the RNN copies too: it finds a matrix that
-# blows the first step up, and its gradient grows. The smaller rate leaves the LSTM's gates
-# less open (they keep a tenth), and the gradient then takes the way through the hidden
-# state. With windows of 30 steps and the learning rate of 0.03, neither the LSTM nor the
-# RNN copied well (R2 of at most 0.5, two seeds). And an open gate says that a state is
-# kept, not that it is of use: a model of real data is judged by its score.
+# - A general rule. With the smaller learning rate, the RNN copies too: it finds a matrix
+#   that amplifies the first step, and its gradient grows. With that rate, the LSTM's gates
+#   are less open (they keep a tenth), and the gradient takes the path through the hidden
+#   state.
+# - A longer memory. With windows of 30 steps and a learning rate of 0.03, neither the LSTM
+#   nor the RNN copied well (R2 of at most 0.5, two seeds).
+# - That a memory is useful. An open gate says that a state is kept, not that it helps:
+#   judge a model of real data by its score.

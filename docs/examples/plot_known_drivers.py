@@ -11,9 +11,9 @@ window.
 # %%
 # The series
 # ----------
-# Simulated, so that the truth is known. Soil is a store: rain fills it, warmth empties
-# it, a little seeps out, and what does not fit spills. Only rain and temperature are shown
-# to the models; the store is hidden. The flow is measured with an error of 5 per cent.
+# The data is simulated, so the truth is known. Soil is a store of water: rain fills it,
+# warmth dries it, a little seeps out, and what does not fit overflows. The models see only
+# rain and temperature, not the store. The flow is measured with an error of 5 per cent.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ X = pd.DataFrame(
 
 
 def flow_of(drivers, *, capacity=100.0):
-    """Millimetres a day that leave a store of so many millimetres."""
+    """Flow out of a store that holds `capacity` millimetres, in millimetres a day."""
     store, flow = capacity / 2, []
     for rain, temperature in drivers.to_numpy():
         drying = 0.25 * max(temperature, 0) * min(store / capacity, 1)
@@ -60,9 +60,9 @@ y_train, y_test = y[:"2013"], y["2014":]
 # %%
 # Three models on the same windows
 # --------------------------------
-# 90 days, today's last: as rows of a table for Ridge and gradient boosting, as they are for
-# the LSTM. Ridge takes no NaN, so that the unknown days before the first are filled with
-# means for it.
+# Each window holds 90 days and ends with the day to predict. Ridge and gradient boosting
+# read it as a row of a table, the LSTM as it is. Ridge does not accept NaN, so the unknown
+# days before the start of the series are filled with means.
 SEQ_LENGTH = 90
 
 
@@ -90,20 +90,20 @@ predictions = pd.DataFrame(
 )
 
 # %%
-# How they stand
-# --------------
-# The last line is the true flow against the measured one: no model can be better.
+# Scores
+# ------
+# The last line compares the true flow with the measured one: no model can be better.
 print(f"{'test':<19}{'R2':>6}{'MAE':>7}")
 for name, y_pred in predictions.assign(truth=true_flow["2014":]).items():
     r2, mae = r2_score(y_test, y_pred), mean_absolute_error(y_test, y_pred)
     print(f"{name:<19}{r2:6.2f}{mae:7.2f}")
 
 # %%
-# Over ``random_state`` 0 to 4 the LSTM's R2 is 0.83 to 0.90.
+# With ``random_state`` 0 to 4, the LSTM's R2 is 0.83 to 0.90.
 #
-# The other two see 180 columns, and have to learn for each day anew what a day's rain is
-# worth. The LSTM learns one rule that it applies day after day, and carries what is in
-# store along. That is how this series was made.
+# The other two models see 180 columns and have to learn separately for each day how much
+# its rain matters. The LSTM learns one rule, applies it day after day, and carries the
+# content of the store along. This is how the series was made.
 
 # %%
 # One winter
@@ -136,9 +136,9 @@ print("figure: plot_known_drivers.png")
 # %%
 # What this does not show
 # -----------------------
-# - A forecast. The drivers of the day are given. To tell tomorrow's flow, tomorrow's rain
-#   is needed, and the error of its forecast comes on top.
-# - A real catchment. The simulation has the very shape that an LSTM is good at, one store
-#   with one rule, and four years of it without a change.
-# - Flow among the inputs. With ``horizon=0`` the window would hold the value to predict;
-#   :doc:`/explanation/windows` says what leaks.
+# - A forecast. The rain of the day is known here. To predict tomorrow's flow, you need a
+#   forecast of tomorrow's rain, whose error adds to that of the model.
+# - A real catchment. The simulation suits an LSTM: it has one store with one rule, which
+#   does not change in four years of training data.
+# - The flow as an input. With ``horizon=0``, the window would contain the value to predict:
+#   :doc:`/explanation/windows` explains what leaks.
