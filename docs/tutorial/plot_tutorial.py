@@ -3,16 +3,17 @@ A first LSTM: a noisy sine
 ==========================
 
 You have a series of numbers, one for each time step, and want to predict the next one from
-those before it. This page does so from the first line to a saved model: the series is 100
-points of a noisy sine, and the model is an LSTM of 50 units that reads 10 steps at a time.
-It is trained on the first 80 points and tested on the last 20. The :doc:`/glossary`
-explains the words.
+those before it. This page shows every step on the way, from the data to a saved model. The
+series is 100 points of a noisy sine, and the model is an LSTM with 50 units that reads 10
+steps at a time. You train it on the first 80 points and test it on the last 20. The
+:doc:`/glossary` explains the words.
 """
 
 # %%
 # The series
 # ----------
-# One number for each step: a slow wave, plus noise with a standard deviation of 0.1.
+# The series has one number for each step: a slow wave, plus noise with a standard deviation
+# of 0.1.
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,8 +47,8 @@ y_train, y_test = y[:80], y[80:]
 # Windows
 # -------
 # To predict a step, the network reads the 10 steps before it: its *window*.
-# :class:`~sklstm.WindowTransformer` gives each row its window. With windows of 3 steps,
-# here are those of the first 6 rows, beside the values to predict:
+# :class:`~sklstm.WindowTransformer` returns the window of each row. To keep the printout
+# short, the windows here have 3 steps. These are the first 6, with the values to predict:
 windows = WindowTransformer(seq_length=3).fit_transform(X_train)
 print("shape:", windows.shape)
 for window, target in zip(windows[:6, :, 0].round(2), y_train.round(2), strict=False):
@@ -124,10 +125,11 @@ print(f"test MAE {mean_absolute_error(y_test, y_pred):.4f}")
 print(f"test R2  {model.score(X_test, y_test):.3f}")
 
 # %%
-# Is that good? Compare it with three baselines. Repeating the last value costs nothing, and
-# any model should beat it. The noise, with a variance of 0.01, cannot be predicted by any
-# model. In between is Ridge, a linear model, on the same windows as rows of a table. It
-# does not accept NaN, so its training rows start at the first complete window.
+# Is that good? Compare it with two baselines and with the best possible result. Repeating
+# the last value costs nothing, and any model should beat it. Ridge is a linear model; it
+# reads the same windows as rows of a table. It does not accept NaN, so its training rows
+# start at the first complete window. The noise, with a variance of 0.01, cannot be
+# predicted by any model.
 repeated = y[79:-1]
 flat = WindowTransformer(seq_length=10, flatten=True)
 ridge = Ridge().fit(flat.fit_transform(X_train)[10:], y_train[10:])
@@ -140,8 +142,8 @@ for name, prediction in baselines.items():
     print(f"{name:<26}MSE {mean_squared_error(y_test, prediction):.4f}")
 
 # %%
-# The LSTM is well ahead of repeating the last value, but not of Ridge. That is no accident:
-# a linear model has all it needs to predict a wave plus noise.
+# The LSTM is well ahead of repeating the last value, but not ahead of Ridge. That is no
+# accident: a linear model is all you need to predict a wave plus noise.
 
 # %%
 # True against predicted
@@ -184,3 +186,5 @@ print("predicts the same:", np.array_equal(loaded.predict(X_test), model.predict
 #   :ref:`sphx_glr_generated_examples_plot_sunspots.py`.
 # - Series with several columns, which are in the examples, and series with a trend:
 #   :doc:`/how-to/drifting-series`.
+# - Your own data: :doc:`/how-to/start-from-a-csv-file` and
+#   :doc:`/how-to/missing-values`.
