@@ -65,8 +65,8 @@ for ax, (task, lstm) in zip(axes, lstms.items(), strict=True):
     print(f"{task:<6} unit {keeper:>2} keeps {kept[keeper]:.4f} of its first cell state")
 
 # %%
-# A plain recurrent network beside it
-# -----------------------------------
+# A plain recurrent network for comparison
+# ----------------------------------------
 # The network ``h_t = tanh(W x_t + U h_{t-1} + b)`` has torch's initial weights. It is
 # trained on the same windows, for as many steps of Adam, with the same clipping. The
 # derivative of its last hidden state with respect to that of step t is a product of one
