@@ -25,8 +25,9 @@ from sklstm._training._resolution import (
     check_window_resolution,
 )
 from sklstm._training._scaling import TargetScaler
-from sklstm.windows._checks import check_same_order
+from sklstm.windows._checks import check_labels, check_same_order
 from sklstm.windows._layout import check_layout
+from sklstm.windows._views import underlying_series
 
 # Rows of a sample that stands for all, and values of their windows.
 MOST_ROWS, MOST_VALUES = 64, 2**21
@@ -171,6 +172,8 @@ def _check_set(
     check_same_order(X, y)
     check_same_order(X, sample_weight, name="sample_weight")
     check_same_order(y, sample_weight, name="sample_weight", like="y")
+    if underlying_series(windows) is not None:  # consecutive rows, in time order
+        check_labels(sample_weight, name="sample_weight", warn=False)
     weights = check_sample_weight(sample_weight, windows)
     y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
     rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])
