@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
 from sklstm import LSTMRegressor, WindowTransformer, make_windows
 
@@ -313,11 +313,12 @@ def test_unknown_target_of_weight_0_fits_in_a_pipeline():
 def test_shuffled_labels_of_weights_are_an_error_where_nothing_else_has_labels():
     series = np.random.default_rng(0).normal(size=(40, 1))
     weights = pd.Series(np.ones(40), index=pd.date_range("2024", periods=40, freq="h"))
-    model = make_pipeline(WindowTransformer(4), LSTMRegressor(2, epochs=1, device="cpu"))
-    model.fit(series, series[:, 0], lstmregressor__sample_weight=weights)
+    steps = [("windows", WindowTransformer(4)), ("lstm", make_regressor())]
+    model = Pipeline(steps)
+    model.fit(series, series[:, 0], lstm__sample_weight=weights)
     shuffled = weights.sample(frac=1, random_state=0)
     with pytest.raises(ValueError, match="index of sample_weight is not increasing"):
-        model.fit(series, series[:, 0], lstmregressor__sample_weight=shuffled)
+        model.fit(series, series[:, 0], lstm__sample_weight=shuffled)
 
 
 def test_weights_of_windows_that_are_in_no_order_may_have_labels_in_any():
