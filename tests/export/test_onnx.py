@@ -471,7 +471,7 @@ def test_what_is_not_fitted_says_so(model, path):
 def test_search_without_a_fitted_model_says_so(path):
     grid = {"lstmregressor__units": [1]}
     search = GridSearchCV(make_model(), grid, cv=TimeSeriesSplit(2), refit=False)
-    with pytest.raises(ValueError, match="keeps no fitted model with refit=False"):
+    with pytest.raises(ValueError, match="has refit=False"):
         to_onnx(search.fit(SERIES, TARGET), path)
 
 
