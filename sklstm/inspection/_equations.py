@@ -67,7 +67,7 @@ def make_layers(weights: dict[str, NDArray], *, num_layers: int) -> list[list[Ce
 def states_of_layer(
     steps: NDArray[np.float64], layers: list[list[Cell]], layer: int, cell: Cell
 ) -> States:
-    """Compute the parts of a cell of a layer, each (n, T, units), from windows (n, T, F)."""
+    """Compute the parts of a cell of a layer, (n, T, units), from windows (n, T, F)."""
     for below in layers[:layer]:
         hidden = [cell_states(steps, one)["hidden_state"] for one in below]
         steps = np.concatenate(hidden, axis=2)
