@@ -11,26 +11,40 @@ from sklstm._sklearn_compat import BaseSearchCV
 
 
 def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:
-    """The fitted regressor that `estimator` ends in, and `X` as it comes to it."""
-    pipelines = []
-    whole = estimator
-    while not isinstance(estimator, LSTMRegressor):
-        if isinstance(estimator, Pipeline):
-            pipelines.append(estimator)
-            estimator = estimator.steps[-1][1]
-        elif isinstance(estimator, BaseSearchCV):
-            estimator = _best_estimator(estimator)
-        else:
-            found = "" if estimator is whole else f", which ends in {estimator!r}"
-            raise ValueError(
-                "Expected a fitted LSTMRegressor, or a Pipeline or a search that ends in "
-                f"one, got {type(whole).__name__}{found}."
-            )
-    check_is_fitted(estimator, "net_")
-    for pipeline in pipelines:
-        if X is not None and len(pipeline) > 1:
-            X = pipeline[:-1].transform(X)
-    return estimator, X
+    """Return the fitted regressor that a model ends in, and `X` as it reaches it."""
+    *before, (_, regressor) = fitted_steps(estimator)
+    if not isinstance(regressor, LSTMRegressor):
+        found = "" if regressor is estimator else f", which ends in {regressor!r}"
+        raise ValueError(
+            "Expected a fitted LSTMRegressor, or a Pipeline or a search that ends in "
+            f"one, got {type(estimator).__name__}{found}."
+        )
+    check_is_fitted(regressor, "net_")
+    if X is not None:
+        for _, step in before:
+            X = step.transform(X)
+    return regressor, X
+
+
+def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
+    """Return the named steps that rows go through, also of inner pipelines and searches.
+
+    An estimator that is neither is the only step, named after its type.
+    """
+    return _fitted_steps(estimator, type(estimator).__name__)
+
+
+def _fitted_steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
+    if isinstance(estimator, BaseSearchCV):
+        return _fitted_steps(_best_estimator(estimator), name)
+    if not isinstance(estimator, Pipeline):
+        return [(name, estimator)]
+    return [
+        inner
+        for step_name, step in estimator.steps
+        if step is not None and not isinstance(step, str)  # "passthrough"
+        for inner in _fitted_steps(step, step_name)
+    ] or [(name, estimator)]
 
 
 def _best_estimator(search: BaseSearchCV) -> BaseEstimator:

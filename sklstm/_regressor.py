@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +18,13 @@ from sklstm._arrays import check_targets
 from sklstm._network._losses import LOSSES
 from sklstm._network._module import LSTMModule
 from sklstm._network._summary import layer_table
-from sklstm._sklearn_compat import Interval, StrOptions, fit_context
+from sklstm._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+    with_callbacks,
+)
 from sklstm._storage._checksum import verify_checksum, with_checksum
 from sklstm._training._callback_state import callbacks_as_made
 from sklstm._training._callbacks import FitTasks

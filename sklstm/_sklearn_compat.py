@@ -1,4 +1,11 @@
-"""Every private name of scikit-learn that this package uses, and nothing else."""
+"""Every private name of scikit-learn that this package uses, and nothing else.
+
+Also what newer versions have and older ones lack: `sklearn.callback`, of 1.9. Without it,
+estimators take no callbacks, and a fit reports to nobody.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
@@ -15,8 +22,40 @@ from sklearn.utils.validation import (
     _get_feature_names as feature_names_of,
 )
 
+try:
+    from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9
+    if not TYPE_CHECKING:
+
+        class CallbackContext:
+            """The task of a fit that nobody watches."""
+
+            def call_on_fit_task_begin(self, **arguments: Any) -> None:
+                """Tell nobody."""
+
+            def call_on_fit_task_end(self, **arguments: Any) -> bool:
+                """Tell nobody; training continues."""
+                return False
+
+            def subcontext(self, **names: Any) -> "CallbackContext":
+                """Return the task of an epoch."""
+                return self
+
+        class CallbackSupportMixin:
+            """An estimator that takes no callbacks."""
+
+            def _init_callback_context(self, **names: Any) -> CallbackContext:
+                return CallbackContext()
+
+        def with_callbacks(fit: Callable) -> Callable:
+            """Leave a method as it is."""
+            return fit
+
+
 __all__ = [
     "BaseSearchCV",
+    "CallbackContext",
+    "CallbackSupportMixin",
     "Interval",
     "StrOptions",
     "check_feature_names_in",
@@ -26,4 +65,5 @@ __all__ = [
     "fit_context",
     "validate_params",
     "validate_style_kwargs",
+    "with_callbacks",
 ]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
 from sklstm import LSTMRegressor, WindowTransformer
+from tests.versions import ProgressBar, ScoringMonitor, needs_callbacks
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(24, 4, 2))
@@ -111,6 +111,7 @@ class Recorder:
         return self.stop_after is not None and context.task_id + 1 == self.stop_after
 
 
+@needs_callbacks
 def test_callback_sees_every_epoch_begin_and_end():
     recorder = Recorder()
     make_regressor().set_callbacks(recorder).fit(WINDOWS, TARGETS)
@@ -118,6 +119,7 @@ def test_callback_sees_every_epoch_begin_and_end():
     assert recorder.told == ["setup", "begin fit 0", *epochs, "end fit 0", "teardown"]
 
 
+@needs_callbacks
 def test_callback_stops_training_by_returning_true():
     stopped = make_regressor(epochs=9).set_callbacks(Recorder(stop_after=2))
     stopped.fit(WINDOWS, TARGETS)
@@ -126,6 +128,7 @@ def test_callback_stops_training_by_returning_true():
     np.testing.assert_array_equal(stopped.predict(WINDOWS), short.predict(WINDOWS))
 
 
+@needs_callbacks
 def test_callback_is_torn_down_where_the_fit_fails():
     recorder = Recorder()
     regressor = make_regressor(learning_rate=1e30, batch_size=100).set_callbacks(recorder)
@@ -135,6 +138,7 @@ def test_callback_is_torn_down_where_the_fit_fails():
     assert recorder.told[-1] == "teardown"
 
 
+@needs_callbacks
 def test_callback_that_predicts_changes_no_bit():
     # Predicting switches dropout off; it must be on again in the next epoch.
     watched = make_regressor(num_layers=2, dropout=0.5).set_callbacks(Recorder())
@@ -158,6 +162,7 @@ def errors_by_hand(regressor, X, y):
     return [-mean_absolute_error(y, fit.fit(X, y).predict(X)) for fit in fits]
 
 
+@needs_callbacks
 def test_scoring_monitor_has_the_error_of_every_epoch():
     monitor = ScoringMonitor(scoring="neg_mean_absolute_error")
     regressor = make_regressor(num_layers=2, dropout=0.2)
@@ -168,6 +173,7 @@ def test_scoring_monitor_has_the_error_of_every_epoch():
     )
 
 
+@needs_callbacks
 def test_scoring_monitor_in_a_pipeline():
     monitor = ScoringMonitor(scoring="neg_mean_absolute_error")
     regressor = make_regressor().set_callbacks(monitor)
@@ -180,6 +186,7 @@ def test_scoring_monitor_in_a_pipeline():
     )
 
 
+@needs_callbacks
 @pytest.mark.parametrize("n_jobs", JOBS)
 def test_scoring_monitor_in_a_search_has_every_fit_and_epoch(n_jobs):
     monitor = ScoringMonitor(scoring="neg_mean_absolute_error")
@@ -203,6 +210,7 @@ def test_scoring_monitor_in_a_search_has_every_fit_and_epoch(n_jobs):
     np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-9)
 
 
+@needs_callbacks
 @pytest.mark.parametrize("n_jobs", JOBS)
 @pytest.mark.parametrize("place", ["regressor", "pipeline", "search"])
 def test_progress_bar_shows_the_epochs(place, n_jobs, capfd):
@@ -225,6 +233,7 @@ def test_progress_bar_shows_the_epochs(place, n_jobs, capfd):
     assert "100%" in printed
 
 
+@needs_callbacks
 def test_callback_stays_with_a_clone_and_leaves_parameters_alone():
     regressor = make_regressor().set_callbacks(ScoringMonitor(scoring="r2"))
     before = copy.copy(regressor.get_params())

@@ -31,6 +31,7 @@ from tests.hard.kill_fits import FORMS as KILLED_FORMS
 from tests.hard.kill_fits import ending as killed_ending
 from tests.hard.kill_fits import fit as killed_fit
 from tests.hard.kill_fits import kill_until_through
+from tests.versions import ScoringMonitor, needs_callbacks
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(24, 4, 2))
@@ -278,9 +279,8 @@ def test_random_state_object_in_the_same_state_goes_on(path):
         seeded(4, checkpoint=path).fit(WINDOWS, TARGETS)
 
 
+@needs_callbacks
 def test_callbacks_of_scikit_learn_are_told_of_the_epochs_that_are_left(path):
-    from sklearn.callback import ScoringMonitor
-
     make_regressor(checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
     monitor = ScoringMonitor(scoring="r2")
     resumed = make_regressor(checkpoint=path).set_callbacks(monitor).fit(WINDOWS, TARGETS)

@@ -39,6 +39,9 @@ OF_OTHERS = {
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split.TimeSeriesSplit",
     "numpy.nan_to_num",
+    # What scorers hold before scikit-learn 1.7.
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
 }
 FORMS = {
     "warm start": {"warm_start": True},

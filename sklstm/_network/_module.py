@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklstm._network._cells import gate_slice
+
 # Products that a dense layer holds at a time, small enough for the caches.
 N_PRODUCTS_AT_ONCE = 2**16
 
@@ -225,7 +227,7 @@ class LSTMModule(nn.Module):
             else:
                 nn.init.zeros_(weight)
             if name.startswith("bias_ih"):  # torch adds bias_ih and bias_hh
-                weight.view(4, -1)[1] = 1.0  # gates: input, forget, cell, output
+                weight[gate_slice("forget_gate", self.units)] = 1.0
         nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
         if self.linear is not None:

@@ -1,4 +1,6 @@
-"""The checkpoint file. It is written atomically: a reader finds a complete file or none.
+"""The checkpoint file, and how any file is written atomically.
+
+A reader finds a complete file or none. The checkpoint holds
 
     line 1   sklstm checkpoint 2, the format
     line 2   SHA-256 of all that follows, in hexadecimal
@@ -13,7 +15,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -71,26 +73,15 @@ class CheckpointFile:
         digest = hashlib.sha256(document + b"\n")
         for array in arrays:
             digest.update(array)
-        part = self._beside(PART)
-        before = os.stat(self.path) if self.path.exists() else None
-        descriptor = self._exclusive_descriptor(part, before)
-        try:
-            with open(descriptor, "wb") as file:
-                if before is not None and os.name == "posix":
-                    _keep_owner_and_mode(file.fileno(), before)
-                file.write(FIRST_LINE + FORMAT + b"\n" + digest.hexdigest().encode())
-                file.write(b"\n" + document + b"\n")
-                for array in arrays:
-                    file.write(array)
-                file.flush()
-                os.fsync(file.fileno())
-            self._check_not_foreign()
-            os.replace(part, self.path)
-            _sync_folder(self.path.parent)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
+        first_lines = FIRST_LINE + FORMAT + b"\n" + digest.hexdigest().encode() + b"\n"
+        part = path_beside(self.path, PART)
+        self._remove_rest(part)
+        write_atomically(
+            self.path,
+            [first_lines, document, b"\n", *arrays],
+            part=part,
+            check=self._check_not_foreign,
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -99,7 +90,7 @@ class CheckpointFile:
         The lock ends with the process that holds it, however that ends. Its children do
         not inherit it: filelock closes it in them.
         """
-        path = self._beside(LOCK)
+        path = path_beside(self.path, LOCK)
         os.stat(path.parent)  # filelock would make a folder that is not there
         if not _is_empty_or_missing(path):
             raise self._taken(path)
@@ -170,25 +161,55 @@ class CheckpointFile:
         if os.path.lexists(self.path) and not _begins(self.path, FIRST_LINE):
             raise self._foreign("a file that someone else put there during the fit")
 
-    def _beside(self, end: str) -> Path:
-        name = os.fsencode(self.path.name)
-        if len(name) + len(end) + 1 > LONGEST_NAME:
-            name = hashlib.sha256(name).hexdigest().encode()
-        return self.path.with_name(f".{os.fsdecode(name)}{end}")
+    def _remove_rest(self, part: Path) -> None:
+        """Remove what a killed write left; an error if it is not ours."""
+        # No other fit writes now, since this one holds the lock.
+        if not (_is_empty_or_missing(part) or _begins(part, FIRST_LINE)):
+            raise self._taken(part)
+        part.unlink(missing_ok=True)
 
-    def _exclusive_descriptor(self, part: Path, before: os.stat_result | None) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        # Never readable by more than the earlier file, not even for a moment; the umask
-        # takes its part of it.
-        mode = 0o666 if before is None else stat.S_IMODE(before.st_mode) & 0o777
-        try:
-            return os.open(part, flags, mode)
-        except FileExistsError:
-            # The rest of a write that was killed, or not ours. No other fit writes now.
-            if not (_is_empty_or_missing(part) or _begins(part, FIRST_LINE)):
-                raise self._taken(part) from None
-            part.unlink(missing_ok=True)
-            return os.open(part, flags, mode)
+
+def write_atomically(
+    path: Path,
+    pieces: Iterable[bytes | memoryview],
+    *,
+    part: Path,
+    check: Callable[[], None],
+) -> None:
+    """Replace a file in one step: a reader finds the earlier one or this one.
+
+    The new file is written as `part`, which must not exist, and removed if that fails. It
+    has the owner and the mode of the earlier file. `check` is called once it is complete,
+    right before it takes its name, and may refuse that by an error.
+    """
+    before = os.stat(path) if path.exists() else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # Never readable by more than the earlier file, not even for a moment; the umask
+    # takes its part of it.
+    mode = 0o666 if before is None else stat.S_IMODE(before.st_mode) & 0o777
+    descriptor = os.open(part, flags, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            if before is not None and os.name == "posix":
+                _keep_owner_and_mode(file.fileno(), before)
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        check()
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def path_beside(path: Path, end: str) -> Path:
+    """Return a hidden name beside a file, of a length that file systems take."""
+    name = os.fsencode(path.name)
+    if len(name) + len(end) + 1 > LONGEST_NAME:
+        name = hashlib.sha256(name).hexdigest().encode()
+    return path.with_name(f".{os.fsdecode(name)}{end}")
 
 
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:

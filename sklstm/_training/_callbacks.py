@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.callback import CallbackContext
 from skorch import NeuralNet
-from skorch.callbacks import (
-    Callback,
-)
+from skorch.callbacks import Callback
+
+from sklstm._sklearn_compat import CallbackContext
 
 
 class FitTasks:

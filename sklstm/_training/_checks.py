@@ -177,6 +177,8 @@ def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
     largest = float(weights.max())
+    if largest == 0:  # scikit-learn says so since 1.9
+        raise ValueError("Sample weights must not all be zero. Give one row a weight.")
     # Only their ratios count; sums of the largest would overflow, products of the smallest
     # vanish.
     return weights if 1e-100 < largest < 1e100 else weights / largest

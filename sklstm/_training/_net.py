@@ -1,9 +1,11 @@
-"""The skorch net: its batches, training step, validation and seeds. skorch only here."""
+"""WindowNet: the skorch net, with its batches, training step and validation.
+
+How one is built from an architecture is in `_make_net`.
+"""
 
 import math
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
@@ -13,23 +15,18 @@ from skorch.callbacks import (
     Callback,
     EarlyStopping,
     EpochTimer,
-    GradientNormClipping,
     PrintLog,
 )
-from skorch.helper import predefined_split
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sklstm._network._adam import FusedAdam
 from sklstm._network._gradients import StepOfChunk, loss_and_gradients, resolve_step
 from sklstm._network._losses import LOSSES
 from sklstm._network._module import LSTMModule
-from sklstm._network._runtime import one_thread
 from sklstm._training._batches import Batch, Batches
 from sklstm._training._callbacks import (
     FiniteWeights,
-    KeepBestWeights,
     current_rate,
     divergence_error,
     print_plain,
@@ -253,83 +250,3 @@ class WindowNet(NeuralNet):
         self.fit_loop(X, y)
         self.notify("on_train_end", X=X, y=y)
         return self
-
-
-def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
-    """The module, or a plain error where it is larger than memory."""
-    try:
-        with one_thread():  # orthogonal weights too are other bits on more
-            return LSTMModule(**asdict(architecture), generator=generator)
-    except (RuntimeError, MemoryError, TypeError, OverflowError) as error:
-        raise ValueError(
-            f"A network of units={architecture.units} and num_layers="
-            f"{architecture.num_layers} for {architecture.n_features} features can not be "
-            f"allocated: {str(error).splitlines()[0]} Lower units."
-        ) from error
-
-
-def make_net(
-    architecture: Architecture,
-    training: Training,
-    *,
-    device: str,
-    seed: int = 0,
-    validation: WindowSet | None = None,
-) -> WindowNet:
-    """A net with Keras's initial weights, all of its chance drawn from `seed`."""
-    # Two generators, so that each goes on where it stopped after the net was saved.
-    initial_seed, order_seed = np.random.SeedSequence(seed).generate_state(2)
-    module = make_module(
-        architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
-    )
-    # The callbacks are the objects given, as in skorch: they report to someone.
-    skorch_params = _default_optimizer(training.skorch_params, device)
-    skorch_params |= training.skorch_params
-    net = WindowNet(
-        module,
-        generator=torch.Generator("cpu").manual_seed(int(order_seed)),
-        architecture=architecture,
-        training=training,
-        criterion=LOSSES[training.loss].criterion,
-        criterion__reduction="none",
-        lr=training.learning_rate,
-        max_epochs=training.epochs,
-        batch_size=training.batch_size,
-        train_split=None if validation is None else predefined_split(validation),
-        callbacks=_callbacks(training, skorch_params.pop("callbacks", None) or []),
-        verbose=training.verbose,
-        device=device,
-        **skorch_params,
-    )
-    return _initialized(net, training)
-
-
-def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, Any]:
-    """Return Adam, by its fused kernel where torch has one, unless another is given."""
-    if "optimizer" in skorch_params:
-        return {}
-    is_fused = torch.device(device).type in ("cpu", "cuda")
-    return {"optimizer": FusedAdam} if is_fused else {"optimizer": torch.optim.Adam}
-
-
-def _initialized(net: WindowNet, training: Training) -> WindowNet:
-    """The net with its optimizer and callbacks, or an error that names where from."""
-    try:
-        return net.initialize()
-    except Exception as error:
-        if not training.skorch_params:
-            raise
-        raise ValueError(
-            f"A net can not be made with the skorch_params {sorted(training.skorch_params)}"
-            f": {error}"
-        ) from error
-
-
-def _callbacks(training: Training, given: list[Any]) -> list[Any]:
-    callbacks: list[Any] = []
-    if training.max_grad_norm is not None:
-        callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
-    if training.n_iter_no_change is not None:
-        stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
-        callbacks.append(("keep_best_weights", stopping))
-    return callbacks + given

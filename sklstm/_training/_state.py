@@ -13,7 +13,8 @@ from sklstm._storage._checksum import DamageError, damage_error
 from sklstm._storage._digest import sha256
 from sklstm._storage._trees import to_columns, to_plain, training_epochs
 from sklstm._training._config import Architecture, Training, check_same_optimizer
-from sklstm._training._net import WindowNet, make_net
+from sklstm._training._make_net import make_net
+from sklstm._training._net import WindowNet
 from sklstm._training._saved_optimizer import fault_of_optimizer
 
 # What reading a state of another shape than expected may raise, besides ValueError.

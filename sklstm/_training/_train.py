@@ -25,7 +25,8 @@ from sklstm._training._data import (
     without_repeats,
 )
 from sklstm._training._fitted import FittedNet
-from sklstm._training._net import WindowNet, make_net
+from sklstm._training._make_net import make_net
+from sklstm._training._net import WindowNet
 from sklstm._training._resume import resumed_fit
 from sklstm._training._scaling import linear_forecast, mean_and_deviation
 from sklstm._training._state import check_can_be_saved

@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from sklstm._network._cells import GATES, ONNX_GATES
 from sklstm.export._parts import Parts
 
 # Known to runtimes since 2023, and has all that the graph needs.
@@ -19,9 +20,8 @@ IR_VERSION = 8
 INPUT, OUTPUT = "windows", "predictions"
 DTYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
-# torch stacks the gates as input, forget, cell, output; ONNX as input, output, forget,
-# cell.
-GATES = [0, 3, 1, 2]
+# Places among torch's gates of those of ONNX.
+GATES_OF_ONNX = [GATES.index(gate) for gate in ONNX_GATES]
 
 
 class Graph:
@@ -204,7 +204,7 @@ def _layer_weights(parts: Parts, layer: int) -> tuple[NDArray, NDArray, NDArray]
 
 
 def _gates_of_onnx(array: NDArray) -> NDArray:
-    return array.reshape(4, -1, *array.shape[1:])[GATES].reshape(array.shape)
+    return array.reshape(4, -1, *array.shape[1:])[GATES_OF_ONNX].reshape(array.shape)
 
 
 def _as_float(graph: Graph, condition: str) -> str:

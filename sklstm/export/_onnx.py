@@ -1,15 +1,17 @@
 """to_onnx: a fitted model as an ONNX file. onnx is imported only when it is called."""
 
+import errno
 import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid4
 
 from sklearn.base import BaseEstimator
 
 from sklstm._storage._checksum import versions
+from sklstm._storage._files import path_beside, write_atomically
 from sklstm.export._parts import Parts, parts_of
 
 # What protobuf, the format of the file, can hold, less room for all but the weights.
@@ -128,7 +130,7 @@ def to_onnx(
             f"{LARGEST_BYTES}. Lower units."
         )
     content = _checked_model(parts, dtype)
-    _write(Path(path), content)
+    _write(Path(os.path.realpath(path)), content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -147,27 +149,24 @@ def _checked_model(parts: Parts, dtype: str) -> bytes:
 
 
 def _metadata(parts: Parts) -> dict[str, str]:
-    told: dict[str, Any] = {
+    metadata: dict[str, str | int] = {
         **versions(),
         "seq_length": parts.window_shape[0],
         "n_features": parts.window_shape[1],
         "n_outputs": len(parts.target_mean),
     }
     if parts.horizon is not None:
-        told["horizon"] = parts.horizon
+        metadata["horizon"] = parts.horizon
     if parts.feature_names is not None:
-        told["feature_names"] = json.dumps(parts.feature_names)
-    return {key: str(value) for key, value in told.items()}
+        metadata["feature_names"] = json.dumps(parts.feature_names)
+    return {key: str(value) for key, value in metadata.items()}
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace the file by a complete one, or leave it as it is."""
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with unfinished.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    def check_can_be_replaced() -> None:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+    # A name of its own, since several processes may export to one path.
+    part = path_beside(path, f".{uuid4().hex}")
+    write_atomically(path, [content], part=part, check=check_can_be_replaced)

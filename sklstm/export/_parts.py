@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
@@ -20,8 +19,8 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network._module import effective_weights
+from sklstm._pipelines import fitted_steps
 from sklstm._regressor import LSTMRegressor
-from sklstm._sklearn_compat import BaseSearchCV
 from sklstm.windows._transformer import WindowTransformer
 
 SCALERS = (StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler)
@@ -53,7 +52,7 @@ class Parts:
 
 def parts_of(estimator: Any) -> Parts:
     """The parts of a regressor, or of a Pipeline or search that ends in one."""
-    *before, (name, regressor) = _steps(estimator, type(estimator).__name__)
+    *before, (name, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
         raise TypeError(
             "to_onnx takes a fitted LSTMRegressor, or a Pipeline or a search that ends in "
@@ -86,26 +85,6 @@ def parts_of(estimator: Any) -> Parts:
         target_scale=scaler.scale,
         target_shape=scaler.shape,
     )
-
-
-def _steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
-    """The steps that rows go through, those of inner pipelines and searches included."""
-    if isinstance(estimator, BaseSearchCV):
-        check_is_fitted(estimator)
-        if not hasattr(estimator, "best_estimator_"):
-            raise ValueError(
-                f"{type(estimator).__name__} keeps no fitted model with refit=False. Fit "
-                "the parameters that you choose, and export that model."
-            )
-        return _steps(estimator.best_estimator_, name)
-    if not isinstance(estimator, Pipeline):
-        return [(name, estimator)]
-    return [
-        inner
-        for step_name, step in estimator.steps
-        if step is not None and not isinstance(step, str)  # "passthrough"
-        for inner in _steps(step, step_name)
-    ] or [(name, estimator)]
 
 
 def _ends_in_windows(steps: list[tuple[str, Any]]) -> bool:

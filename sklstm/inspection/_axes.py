@@ -1,6 +1,10 @@
-"""What the displays share: axes, row labels, styles, legends. matplotlib only here."""
+"""Axes, row labels, styles and legends, for all displays.
 
-from typing import Any
+matplotlib is imported in this room alone, and only when something is drawn.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -8,16 +12,29 @@ from numpy.typing import NDArray
 
 from sklstm._sklearn_compat import check_matplotlib_support, validate_style_kwargs
 
-# Up to so many points, each of them is marked.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    AxesLike = Axes | Sequence[Axes] | NDArray[np.object_]
+
+Style = dict[str, Any]  # keywords of matplotlib
+Corner = Literal["upper left", "upper right"]
+
+# Largest number of points that are marked one by one.
 FEW_POINTS = 60
 INCHES_OF_DATE = 0.5
-LEGEND_STYLE = {"frameon": False, "fontsize": "small", "columnspacing": 1.4}
+LEGEND_STYLE: Style = {"frameon": False, "fontsize": "small", "columnspacing": 1.4}
 
 
 def make_axes(
-    ax: Any, n_axes: int, *, caller: str, n_columns: int = 1, height: float | None = None
+    ax: "AxesLike | None",
+    n_axes: int,
+    *,
+    caller: str,
+    n_columns: int = 1,
+    height: float | None = None,
 ) -> NDArray[np.object_]:
-    """`n_axes` Axes to draw on: those given, or a new figure's, `height` inches a row."""
+    """Return the given Axes, or make a figure of `n_axes`, `height` inches a row."""
     check_matplotlib_support(caller)
     import matplotlib.pyplot as plt
 
@@ -44,20 +61,20 @@ def make_axes(
     return axes.ravel()[:n_axes]
 
 
-def styled(defaults: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
-    """Keywords for matplotlib, where the user's come before ours."""
-    chosen = validate_style_kwargs({}, given or {})
-    kept = {**defaults}
+def merged_style(defaults: Style, user_style: Style | None) -> Style:
+    """Merge keywords for matplotlib; the user's take precedence."""
+    user_style = validate_style_kwargs({}, user_style or {})
+    style = {**defaults}
     for name, other in (("color", "facecolor"), ("facecolor", "color")):
-        if name in chosen:  # matplotlib warns of both
-            kept.pop(other, None)
-    return kept | chosen
+        if name in user_style:  # matplotlib warns of both
+            style.pop(other, None)
+    return style | user_style
 
 
 def row_positions(index: pd.Index | None, n_rows: int) -> tuple[NDArray, str]:
-    """Where rows stand on the axis of time, and what to call it.
+    """Return the rows' positions on the time axis, and the name of the axis.
 
-    Times and numbers are taken from the index; rows are numbered without such an index.
+    Positions are the times or numbers of the index, or else row numbers.
     """
     name = None if index is None or index.name is None else str(index.name)
     if isinstance(index, pd.PeriodIndex):
@@ -73,13 +90,13 @@ def row_positions(index: pd.Index | None, n_rows: int) -> tuple[NDArray, str]:
 
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last place of each run of True."""
+    """Return the first and last position of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
     return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
 
 
-def label_positions(ax: Any, positions: NDArray) -> None:
-    """Let dates be short, and as many as there is room for; whole numbers stay whole."""
+def label_positions(ax: "Axes", positions: NDArray) -> None:
+    """Label the time axis: short dates, as many as fit; whole numbers stay whole."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
@@ -94,8 +111,28 @@ def label_positions(ax: Any, positions: NDArray) -> None:
             ax.set_xlim(positions[0] - 0.5, positions[0] + 0.5)
 
 
-def add_legend(ax: Any, *, loc: str = "upper left", bottom: float | None = None) -> float:
-    """A legend with room made for it above what is drawn; the share that this has left."""
+def add_legend(
+    ax: "Axes",
+    *,
+    is_own_figure: bool,
+    loc: Corner = "upper left",
+    bottom: float | None = None,
+) -> None:
+    """Add a legend that covers nothing: above a figure of ours, else inside the Axes."""
+    if is_own_figure:
+        handles, labels = ax.get_legend_handles_labels()
+        ax.figure.legend(
+            handles, labels, loc="outside upper center", ncols=6, **LEGEND_STYLE
+        )
+    else:
+        add_legend_inside(ax, loc=loc, bottom=bottom)
+
+
+def add_legend_inside(ax: "Axes", *, loc: Corner, bottom: float | None) -> None:
+    """Add a legend above what is drawn, by raising the upper limit of the Axes.
+
+    matplotlib's "best" place covers a series that fills the Axes.
+    """
     labels = ax.get_legend_handles_labels()[1]
     width, height = _inches(ax)
     widths = [0.45 + 0.058 * len(label) for label in labels]  # in inches, about
@@ -108,21 +145,12 @@ def add_legend(ax: Any, *, loc: str = "upper left", bottom: float | None = None)
     share = max(1 - (0.12 + 0.2 * n_lines) / height, 0.4)
     # auto=None: what is drawn later may still move the limits.
     ax.set_ylim(low, low + (high - low) / share, auto=None)
-    ax.legend(loc=loc, ncols=n_columns, borderaxespad=0.2, **LEGEND_STYLE)
-    return share
+    # On white, since shades and marks reach up to the edge of the Axes.
+    style = LEGEND_STYLE | {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
+    ax.legend(loc=loc, ncols=n_columns, borderaxespad=0.2, **style)
 
 
-def _inches(ax: Any) -> tuple[float, float]:
-    """Width and height of the Axes, about: before the figure is laid out."""
-    place, (width, height) = ax.get_position(), ax.figure.get_size_inches()
-    return place.width * width, place.height * height
-
-
-def add_figure_legend(ax: Any) -> None:
-    """A legend of one line above all Axes of a figure of our own."""
-    ax.figure.legend(
-        handles=ax.get_legend_handles_labels()[0],
-        loc="outside upper center",
-        ncols=6,
-        **LEGEND_STYLE,
-    )
+def _inches(ax: "Axes") -> tuple[float, float]:
+    """Return the approximate width and height of the Axes, before any layout."""
+    dpi = ax.figure.dpi
+    return ax.bbox.width / dpi, ax.bbox.height / dpi

@@ -1,4 +1,4 @@
-"""An LSTM written out step by step: its gates, its states, how the cell states depend.
+"""The LSTM's equations, step by step: gates, states, and gradients of the cell state.
 
 NumPy in float64, from the weights; no scikit-learn, no torch. A *cell* is one direction of
 one layer. It reads steps ``x`` in the order of the window, or backwards:
@@ -17,39 +17,34 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._network._cells import GATES, gate_slice
+
 Direction = Literal["forward", "backward"]
 Path = Literal["all", "direct"]
 Norm = Literal["spectral", "rms"]
 States = dict[str, NDArray[np.float64]]
 
-# What a cell computes in each step; the first four in torch's order.
-PARTS = (
-    "input_gate",
-    "forget_gate",
-    "candidate",
-    "output_gate",
-    "cell_state",
-    "hidden_state",
-)
+# What a cell computes in each step.
+PARTS = (*GATES, "cell_state", "hidden_state")
 
 
 @dataclass(frozen=True)
 class Cell:
     """The weights of one direction of one layer."""
 
-    of_inputs: NDArray[np.float64]  # W, (4 * units, n_inputs)
-    of_hidden: NDArray[np.float64]  # U, (4 * units, units)
+    weight_ih: NDArray[np.float64]  # W, (4 * units, n_inputs)
+    weight_hh: NDArray[np.float64]  # U, (4 * units, units)
     bias: NDArray[np.float64]  # b, (4 * units,)
     direction: Direction
 
     @property
     def units(self) -> int:
         """Size of the hidden state."""
-        return self.of_hidden.shape[1]
+        return self.weight_hh.shape[1]
 
 
 def make_layers(weights: dict[str, NDArray], *, num_layers: int) -> list[list[Cell]]:
-    """The cells of each layer, from the arrays of a `torch.nn.LSTM` by their names."""
+    """Make the cells of each layer from the named weights of a `torch.nn.LSTM`."""
     directions: dict[Direction, str] = {"forward": ""}
     if "weight_hh_l0_reverse" in weights:
         directions["backward"] = "_reverse"
@@ -57,8 +52,8 @@ def make_layers(weights: dict[str, NDArray], *, num_layers: int) -> list[list[Ce
     return [
         [
             Cell(
-                of_inputs=wide[f"weight_ih_l{layer}{suffix}"],
-                of_hidden=wide[f"weight_hh_l{layer}{suffix}"],
+                weight_ih=wide[f"weight_ih_l{layer}{suffix}"],
+                weight_hh=wide[f"weight_hh_l{layer}{suffix}"],
                 # torch keeps two biases, of which only the sum matters.
                 bias=wide[f"bias_ih_l{layer}{suffix}"] + wide[f"bias_hh_l{layer}{suffix}"],
                 direction=direction,
@@ -72,7 +67,7 @@ def make_layers(weights: dict[str, NDArray], *, num_layers: int) -> list[list[Ce
 def states_of_layer(
     steps: NDArray[np.float64], layers: list[list[Cell]], layer: int, cell: Cell
 ) -> States:
-    """All parts of one cell of `layer` over windows (n, T, F): each (n, T, units)."""
+    """Compute the parts of a cell of a layer, (n, T, units), from windows (n, T, F)."""
     for below in layers[:layer]:
         hidden = [cell_states(steps, one)["hidden_state"] for one in below]
         steps = np.concatenate(hidden, axis=2)
@@ -80,16 +75,18 @@ def states_of_layer(
 
 
 def cell_states(steps: NDArray[np.float64], cell: Cell) -> States:
-    """All parts of a cell over steps (n, T, n_inputs), at the step that it read."""
+    """Compute all parts of a cell after each of its steps (n, T, n_inputs)."""
     n_windows, n_steps, _ = steps.shape
     units = cell.units
     parts: States = {part: np.empty((n_windows, n_steps, units)) for part in PARTS}
-    from_inputs = steps @ cell.of_inputs.T + cell.bias  # (n, T, 4 * units)
+    from_inputs = steps @ cell.weight_ih.T + cell.bias  # (n, T, 4 * units)
     c = h = np.zeros((n_windows, units))
     for t in _reading_order(n_steps, cell):
-        z = from_inputs[:, t] + h @ cell.of_hidden.T
-        i, f, o = (sigmoid(z[:, k * units : (k + 1) * units]) for k in (0, 1, 3))
-        g = np.tanh(z[:, 2 * units : 3 * units])
+        z = from_inputs[:, t] + h @ cell.weight_hh.T
+        i, f, g, o = (
+            (np.tanh if gate == "candidate" else sigmoid)(z[:, gate_slice(gate, units)])
+            for gate in GATES
+        )
         c = f * c + i * g
         h = o * np.tanh(c)
         for part, value in zip(PARTS, (i, f, g, o, c, h), strict=True):
@@ -98,14 +95,14 @@ def cell_states(steps: NDArray[np.float64], cell: Cell) -> States:
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``1 / (1 + exp(-z))``, without its overflow."""
+    """Compute ``1 / (1 + exp(-z))`` without overflow."""
     return (1 + np.tanh(z / 2)) / 2
 
 
 def cell_gradient_norms(
     states: States, cell: Cell, *, path: Path, norm: Norm
 ) -> NDArray[np.float64]:
-    """Norm of the derivative of the last cell state by each one: (n, T)."""
+    """Compute the norm of the last cell state's derivative by each one, (n, T)."""
     n_windows, n_steps, _ = states["cell_state"].shape
     norms = np.empty((n_windows, n_steps))
     order = _reading_order(n_steps, cell)[::-1]
@@ -119,9 +116,9 @@ def cell_gradient_norms(
 
 
 def iter_forget_products(states: States, order: range) -> Iterator[NDArray[np.float64]]:
-    """Products of the forget gates after each step, (n, units), from the last step back.
+    """Yield products of the forget gates after each step, (n, units), last step first.
 
-    They are the diagonal of the derivative of the last cell state by each one where gates
+    They are the diagonal of the derivative of the last cell state by each one if the gates
     are taken as constants.
     """
     product = np.ones_like(states["forget_gate"][:, 0])
@@ -134,29 +131,36 @@ def iter_forget_products(states: States, order: range) -> Iterator[NDArray[np.fl
 def iter_jacobians(
     states: States, cell: Cell, order: range
 ) -> Iterator[NDArray[np.float64]]:
-    """Derivatives of the last cell state by each one, (n, units, units), from it back.
+    """Yield derivatives of the last cell state by each one, (n, units, units), last first.
 
     Rows are the units of the last cell state, columns those of the earlier one. A cell
-    state goes straight into the next one, and through its hidden state into the gates of
-    the next step; both ways are followed to the end.
+    state enters the next one directly, and through its hidden state the gates of the next
+    step; both paths are followed to the end.
     """
     n_windows, _, units = states["cell_state"].shape
-    by_cell = np.broadcast_to(np.eye(units), (n_windows, units, units))
-    by_hidden = np.zeros((n_windows, units, units))  # h_T is made of c_T, not the reverse
-    by_z = np.empty((n_windows, units, 4, units))
-    yield by_cell
+    grad_cell = np.broadcast_to(np.eye(units), (n_windows, units, units))
+    grad_hidden = np.zeros((n_windows, units, units))  # c_T does not depend on h_T
+    grad_gates = np.empty((n_windows, units, 4 * units))  # by z
+    yield grad_cell
     for later, now in pairwise(order):
-        i, f, g, o = (states[part][:, later] for part in PARTS[:4])
+        i, f, g, o = (states[gate][:, later] for gate in GATES)
         c = states["cell_state"][:, now]
-        for gate, slope in enumerate((g * i * (1 - i), c * f * (1 - f), i * (1 - g**2))):
-            np.multiply(by_cell, slope[:, np.newaxis], out=by_z[:, :, gate])
-        slope = np.tanh(states["cell_state"][:, later]) * o * (1 - o)
-        np.multiply(by_hidden, slope[:, np.newaxis], out=by_z[:, :, 3])
-        by_hidden = by_z.reshape(n_windows * units, 4 * units) @ cell.of_hidden
-        by_hidden = by_hidden.reshape(n_windows, units, units)
+        by_cell = {  # derivatives of the later cell state by z
+            "input_gate": g * i * (1 - i),
+            "forget_gate": c * f * (1 - f),
+            "candidate": i * (1 - g**2),
+        }
+        for gate, slope in by_cell.items():
+            out = grad_gates[:, :, gate_slice(gate, units)]
+            np.multiply(grad_cell, slope[:, np.newaxis], out=out)
+        slope = np.tanh(states["cell_state"][:, later]) * o * (1 - o)  # of h by z
+        out = grad_gates[:, :, gate_slice("output_gate", units)]
+        np.multiply(grad_hidden, slope[:, np.newaxis], out=out)
+        grad_hidden = grad_gates.reshape(n_windows * units, 4 * units) @ cell.weight_hh
+        grad_hidden = grad_hidden.reshape(n_windows, units, units)
         slope = states["output_gate"][:, now] * (1 - np.tanh(c) ** 2)  # of h_t by c_t
-        by_cell = by_cell * f[:, np.newaxis] + by_hidden * slope[:, np.newaxis]
-        yield by_cell
+        grad_cell = grad_cell * f[:, np.newaxis] + grad_hidden * slope[:, np.newaxis]
+        yield grad_cell
 
 
 def _reading_order(n_steps: int, cell: Cell) -> range:

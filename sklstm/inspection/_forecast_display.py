@@ -1,6 +1,6 @@
 """ForecastDisplay: true against predicted values, along the series."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,22 @@ from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._checks import check_windows
 from sklstm.inspection._axes import (
     FEW_POINTS,
+    Style,
     add_legend,
     label_positions,
     make_axes,
+    merged_style,
     row_positions,
     runs,
-    styled,
 )
 from sklstm.windows._labels import table_index
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
+
+    from sklstm.inspection._axes import AxesLike
 
 
 class ForecastDisplay:
@@ -116,11 +124,11 @@ class ForecastDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: "AxesLike | None" = None,
         *,
-        true_kwargs: dict[str, Any] | None = None,
-        pred_kwargs: dict[str, Any] | None = None,
-        warm_up_kwargs: dict[str, Any] | None = None,
+        true_kwargs: Style | None = None,
+        pred_kwargs: Style | None = None,
+        warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Draw the true and the predicted values.
 
@@ -171,12 +179,12 @@ class ForecastDisplay:
             "markersize": 3,
         }
         true_style, pred_style = (
-            styled(true_style, true_kwargs),
-            styled(pred_style, pred_kwargs),
+            merged_style(true_style, true_kwargs),
+            merged_style(pred_style, pred_kwargs),
         )
-        self.true_lines_: list[Any] = []
-        self.pred_lines_: list[Any] = []
-        self.warm_up_spans_: list[list[Any]] = []
+        self.true_lines_: list[Line2D] = []
+        self.pred_lines_: list[Line2D] = []
+        self.warm_up_spans_: list[list[Rectangle]] = []
         for output, axes in enumerate(self.axes_):
             self.true_lines_ += axes.plot(x, y_true[:, output], **true_style)
             self.pred_lines_ += axes.plot(x, y_pred[:, output], **pred_style)
@@ -185,9 +193,7 @@ class ForecastDisplay:
             if self.output_names is not None:
                 axes.set_ylabel(self.output_names[output])
         self.axes_[-1].set_xlabel(self.xlabel)
-        share = add_legend(self.ax_)
-        for span in self.warm_up_spans_[0]:
-            span.set_height(share)  # not behind the legend
+        add_legend(self.ax_, is_own_figure=ax is None)
         return self
 
     @classmethod
@@ -197,10 +203,10 @@ class ForecastDisplay:
         X: ArrayLike,
         y: ArrayLike,
         *,
-        ax: Any = None,
-        true_kwargs: dict[str, Any] | None = None,
-        pred_kwargs: dict[str, Any] | None = None,
-        warm_up_kwargs: dict[str, Any] | None = None,
+        ax: "AxesLike | None" = None,
+        true_kwargs: Style | None = None,
+        pred_kwargs: Style | None = None,
+        warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Predict and draw the prediction beside the true values.
 
@@ -269,10 +275,10 @@ class ForecastDisplay:
         *,
         index: Any = None,
         warm_up: ArrayLike | None = None,
-        ax: Any = None,
-        true_kwargs: dict[str, Any] | None = None,
-        pred_kwargs: dict[str, Any] | None = None,
-        warm_up_kwargs: dict[str, Any] | None = None,
+        ax: "AxesLike | None" = None,
+        true_kwargs: Style | None = None,
+        pred_kwargs: Style | None = None,
+        warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Draw predictions beside the true values.
 
@@ -340,8 +346,10 @@ class ForecastDisplay:
             warm_up_kwargs=warm_up_kwargs,
         )
 
-    def _mark_warm_up(self, axes: Any, x: NDArray, warm_up_kwargs: Any) -> list[Any]:
-        """Shade the warm-up rows, each from half a step before it to half a step after."""
+    def _mark_warm_up(
+        self, axes: "Axes", x: NDArray, warm_up_kwargs: Style | None
+    ) -> list["Rectangle"]:
+        """Shade the warm-up rows, from half a step before each to half a step after."""
         if self.warm_up is None:
             return []
         style = {"label": "warm-up: incomplete window", "facecolor": "0.88", "zorder": 0}
@@ -350,7 +358,7 @@ class ForecastDisplay:
         spans = []
         for first, last in runs(self.warm_up):
             limits = x[first] - half, x[last] + half
-            spans.append(axes.axvspan(*limits, **styled(style, warm_up_kwargs)))
+            spans.append(axes.axvspan(*limits, **merged_style(style, warm_up_kwargs)))
             style.pop("label", None)  # one entry in the legend
         return spans
 

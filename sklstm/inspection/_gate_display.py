@@ -1,7 +1,8 @@
 """GateDisplay: gates and states of an LSTM, over one window or over the series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,41 +13,40 @@ from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._checks import check_windows
 from sklstm.inspection._axes import (
     FEW_POINTS,
-    add_figure_legend,
+    Style,
     add_legend,
     label_positions,
     make_axes,
+    merged_style,
     row_positions,
-    styled,
 )
 from sklstm.inspection._equations import PARTS
 from sklstm.inspection._gates import parts_of_steps, parts_of_windows
 from sklstm.windows._labels import table_index
 
-LABELS = {
-    "input_gate": "input gate $i_t$",
-    "forget_gate": "forget gate $f_t$",
-    "candidate": "candidate $g_t$",
-    "output_gate": "output gate $o_t$",
-    "cell_state": "cell state $c_t$",
-    "hidden_state": "hidden state $h_t$",
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
+
+    from sklstm.inspection._axes import AxesLike
+
+
+@dataclass(frozen=True)
+class _VerticalAxis:
+    label: str
+    limits: tuple[float, float] | None = None
+
+
+# In the order of a figure with two columns: gates on the left.
+AXES = {
+    "input_gate": _VerticalAxis("input gate $i_t$", (0, 1)),
+    "candidate": _VerticalAxis("candidate $g_t$", (-1, 1)),
+    "forget_gate": _VerticalAxis("forget gate $f_t$", (0, 1)),
+    "cell_state": _VerticalAxis("cell state $c_t$"),
+    "output_gate": _VerticalAxis("output gate $o_t$", (0, 1)),
+    "hidden_state": _VerticalAxis("hidden state $h_t$", (-1, 1)),
 }
-LIMITS = {
-    "input_gate": (0, 1),
-    "forget_gate": (0, 1),
-    "candidate": (-1, 1),
-    "output_gate": (0, 1),
-    "hidden_state": (-1, 1),
-}
-# How the parts stand in a figure of two columns: gates on the left.
-ORDER = (
-    "input_gate",
-    "candidate",
-    "forget_gate",
-    "cell_state",
-    "output_gate",
-    "hidden_state",
-)
 UNIT_STYLES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
@@ -125,13 +125,13 @@ class GateDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: "AxesLike | None" = None,
         *,
         names: Sequence[str] | None = None,
         units: Sequence[int] = (),
-        line_kwargs: dict[str, Any] | None = None,
-        band_kwargs: dict[str, Any] | None = None,
-        unit_kwargs: dict[str, Any] | None = None,
+        line_kwargs: Style | None = None,
+        band_kwargs: Style | None = None,
+        unit_kwargs: Style | None = None,
     ) -> Self:
         """Draw gates and states.
 
@@ -170,7 +170,7 @@ class GateDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        names = _check_names(ORDER if names is None else names)
+        names = _check_names(list(AXES) if names is None else names)
         units = _check_units(units, n_units=self.parts[names[0]].shape[1])
         self.axes_ = make_axes(
             ax,
@@ -180,9 +180,9 @@ class GateDisplay:
             height=1.7,
         )
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        self.lines_: dict[str, Any] = {}
-        self.bands_: dict[str, Any] = {}
-        self.unit_lines_: dict[str, list[Any]] = {}
+        self.lines_: dict[str, Line2D] = {}
+        self.bands_: dict[str, PolyCollection] = {}
+        self.unit_lines_: dict[str, list[Line2D]] = {}
         for name, axes in zip(names, self.axes_, strict=True):
             self._plot_units(axes, name, line_kwargs, band_kwargs)
             self.unit_lines_[name] = [
@@ -191,10 +191,7 @@ class GateDisplay:
             ]
             _frame(axes, name)
             self._label_positions(axes)
-        if ax is None:
-            add_figure_legend(self.ax_)
-        else:
-            add_legend(self.ax_)
+        add_legend(self.ax_, is_own_figure=ax is None)
         return self
 
     @classmethod
@@ -206,12 +203,12 @@ class GateDisplay:
         row: int | None = None,
         layer: int = -1,
         direction: Literal["forward", "backward"] = "forward",
-        ax: Any = None,
+        ax: "AxesLike | None" = None,
         names: Sequence[str] | None = None,
         units: Sequence[int] = (),
-        line_kwargs: dict[str, Any] | None = None,
-        band_kwargs: dict[str, Any] | None = None,
-        unit_kwargs: dict[str, Any] | None = None,
+        line_kwargs: Style | None = None,
+        band_kwargs: Style | None = None,
+        unit_kwargs: Style | None = None,
     ) -> Self:
         """Compute and draw the gates and states of a fitted LSTM.
 
@@ -295,8 +292,10 @@ class GateDisplay:
             unit_kwargs=unit_kwargs,
         )
 
-    def _plot_units(self, axes: Any, name: str, line_kwargs: Any, band_kwargs: Any) -> None:
-        """The mean over the units, and the range of most of them."""
+    def _plot_units(
+        self, axes: "Axes", name: str, line_kwargs: Style | None, band_kwargs: Style | None
+    ) -> None:
+        """Draw the mean over the units, and the range of most of them."""
         values = self.parts[name]
         n_points, n_units = values.shape
         line_style = {
@@ -313,17 +312,17 @@ class GateDisplay:
             "linewidth": 0,
         }
         (self.lines_[name],) = axes.plot(
-            self._x(), values.mean(axis=1), **styled(line_style, line_kwargs)
+            self._x(), values.mean(axis=1), **merged_style(line_style, line_kwargs)
         )
         self.bands_[name] = axes.fill_between(
             self._x(),
             *np.quantile(values, [0.1, 0.9], axis=1),
-            **styled(band_style, band_kwargs),
+            **merged_style(band_style, band_kwargs),
         )
 
     def _plot_unit(
-        self, axes: Any, name: str, unit: int, number: int, unit_kwargs: Any
-    ) -> Any:
+        self, axes: "Axes", name: str, unit: int, number: int, unit_kwargs: Style | None
+    ) -> "Line2D":
         unit_style = {
             "label": f"unit {unit}",
             "color": "black",
@@ -331,15 +330,16 @@ class GateDisplay:
             "linestyle": UNIT_STYLES[number % len(UNIT_STYLES)],
         }
         values = self.parts[name][:, unit]
-        (line,) = axes.plot(self._x(), values, **styled(unit_style, unit_kwargs))
+        (line,) = axes.plot(self._x(), values, **merged_style(unit_style, unit_kwargs))
         return line
 
-    def _label_positions(self, axes: Any) -> None:
+    def _label_positions(self, axes: "Axes") -> None:
         label_positions(axes, self._x())
         if self.positions is None:  # unknown steps have their place too
             n_steps = len(self._x())
             axes.set_xlim(0.5 - 0.02 * n_steps, n_steps + 0.5 + 0.02 * n_steps)
-        if axes.get_subplotspec() is None or axes.get_subplotspec().is_last_row():
+        place = axes.get_subplotspec()
+        if place is None or place.is_last_row():
             axes.set_xlabel(self.xlabel)
 
     def _x(self) -> NDArray:
@@ -347,11 +347,12 @@ class GateDisplay:
         return np.arange(1, n_points + 1) if self.positions is None else self.positions
 
 
-def _frame(axes: Any, name: str) -> None:
-    """Name the vertical axis, and let its limits be those that the part can reach."""
-    axes.set_ylabel(LABELS[name])
-    if name in LIMITS:
-        bottom, top = LIMITS[name]
+def _frame(axes: "Axes", name: str) -> None:
+    """Label the vertical axis, and set its limits to the range of the part."""
+    vertical = AXES[name]
+    axes.set_ylabel(vertical.label)
+    if vertical.limits is not None:
+        bottom, top = vertical.limits
         margin = 0.04 * (top - bottom)
         axes.set_ylim(bottom - margin, top + margin)
         axes.set_yticks(np.linspace(bottom, top, 5))

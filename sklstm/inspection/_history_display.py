@@ -1,6 +1,6 @@
 """HistoryDisplay: the loss of each epoch in training."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,11 +11,15 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm.inspection._axes import (
     FEW_POINTS,
+    Style,
     add_legend,
     label_positions,
     make_axes,
-    styled,
+    merged_style,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class HistoryDisplay:
@@ -92,11 +96,11 @@ class HistoryDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         *,
-        train_kwargs: dict[str, Any] | None = None,
-        valid_kwargs: dict[str, Any] | None = None,
-        best_kwargs: dict[str, Any] | None = None,
+        train_kwargs: Style | None = None,
+        valid_kwargs: Style | None = None,
+        best_kwargs: Style | None = None,
     ) -> Self:
         """Draw the losses.
 
@@ -132,7 +136,7 @@ class HistoryDisplay:
             "markersize": 3,
         }
         (self.train_line_,) = self.ax_.plot(
-            epochs, self._losses("train_loss"), **styled(train_style, train_kwargs)
+            epochs, self._losses("train_loss"), **merged_style(train_style, train_kwargs)
         )
         valid_style = {
             "label": "validation",
@@ -144,7 +148,9 @@ class HistoryDisplay:
         self.valid_line_, self.best_line_ = None, None
         if np.isfinite(self._losses("valid_loss")).any():
             (self.valid_line_,) = self.ax_.plot(
-                epochs, self._losses("valid_loss"), **styled(valid_style, valid_kwargs)
+                epochs,
+                self._losses("valid_loss"),
+                **merged_style(valid_style, valid_kwargs),
             )
         if self.best_epoch is not None:
             best_style = {
@@ -153,13 +159,12 @@ class HistoryDisplay:
                 "linestyle": ":",
             }
             self.best_line_ = self.ax_.axvline(
-                self.best_epoch, **styled(best_style, best_kwargs)
+                self.best_epoch, **merged_style(best_style, best_kwargs)
             )
         label_positions(self.ax_, np.array(epochs))
         self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
-        share = add_legend(self.ax_, loc="upper right", bottom=0.0)
-        if self.best_line_ is not None:
-            self.best_line_.set_ydata([0, share])  # not through the legend
+        self.ax_.set_ylim(bottom=0.0, auto=None)
+        add_legend(self.ax_, is_own_figure=ax is None, loc="upper right", bottom=0.0)
         return self
 
     @classmethod
@@ -167,10 +172,10 @@ class HistoryDisplay:
         cls,
         estimator: BaseEstimator,
         *,
-        ax: Any = None,
-        train_kwargs: dict[str, Any] | None = None,
-        valid_kwargs: dict[str, Any] | None = None,
-        best_kwargs: dict[str, Any] | None = None,
+        ax: "Axes | None" = None,
+        train_kwargs: Style | None = None,
+        valid_kwargs: Style | None = None,
+        best_kwargs: Style | None = None,
     ) -> Self:
         """Draw the losses of a fitted regressor.
 

@@ -5,13 +5,20 @@ from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from sklstm._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+    validate_params,
+    with_callbacks,
+)
 from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
 from sklstm.windows._checks import (
     check_context,
@@ -192,7 +199,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.flatten = flatten
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the last steps of a series, and how to tell what continues it.
 
@@ -229,7 +236,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray:
         """Fit on a series and give the windows of that series alone.
 
@@ -328,7 +335,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_parameters_of_fit()
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         lags = range(reach, self.horizon - 1, -1)
         return np.array([f"{x}_lag{lag}" for lag in lags for x in names], dtype=object)

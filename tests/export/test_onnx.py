@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 import sys
 import threading
 
@@ -368,6 +369,42 @@ def test_file_has_the_rights_of_any_other(path):
     assert path.stat().st_mode == other.stat().st_mode
 
 
+def test_export_through_a_link_keeps_the_link(path, tmp_path):
+    # to_onnx used to put a file in its place.
+    link = tmp_path / "latest.onnx"
+    link.symlink_to(path)
+    model = make_model().fit(SERIES, TARGET)
+    for _ in range(2):
+        to_onnx(model, link)
+        assert link.is_symlink()
+        assert path.is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_what_is_no_regular_file_is_not_replaced(path):
+    # As root, to_onnx(model, "/dev/null") used to replace the device.
+    os.mkfifo(path)
+    model = make_model().fit(SERIES, TARGET)
+    with pytest.raises(OSError, match="Not a regular file"):
+        to_onnx(model, path)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    with pytest.raises(OSError, match="Not a regular file"):
+        to_onnx(model, path.parent)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_replaced_file_keeps_its_rights(path):
+    path.touch(mode=0o600)
+    to_onnx(make_model().fit(SERIES, TARGET), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_longest_file_name_can_be_exported_to(path):
+    longest = path.with_name("x" * 250 + ".onnx")
+    to_onnx(make_model().fit(SERIES, TARGET), longest)
+    assert os.listdir(path.parent) == [longest.name]
+
+
 def test_one_session_serves_threads(path):
     model = make_model(StandardScaler(), num_layers=2).fit(SERIES, TARGET)
     to_onnx(model, path)
@@ -434,7 +471,7 @@ def test_what_is_not_fitted_says_so(model, path):
 def test_search_without_a_fitted_model_says_so(path):
     grid = {"lstmregressor__units": [1]}
     search = GridSearchCV(make_model(), grid, cv=TimeSeriesSplit(2), refit=False)
-    with pytest.raises(ValueError, match="keeps no fitted model with refit=False"):
+    with pytest.raises(ValueError, match="has refit=False"):
         to_onnx(search.fit(SERIES, TARGET), path)
 
 

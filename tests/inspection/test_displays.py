@@ -64,8 +64,13 @@ def three_outputs():
     return make_model(bidirectional=True, num_layers=2).fit(TABLE[:40], TABLE[:40])
 
 
+def legend_of(ax):
+    """The legend of given Axes, or that of a figure of ours."""
+    return ax.get_legend() or ax.figure.legends[0]
+
+
 def legend_texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+    return [text.get_text() for text in legend_of(ax).get_texts()]
 
 
 def boxes(artists):
@@ -75,6 +80,11 @@ def boxes(artists):
 def is_legible(display):
     """That labels keep apart, and the legend keeps off the lines."""
     display.figure_.canvas.draw()
+    for legend in boxes(display.figure_.legends):
+        if legend.x0 < 0 or legend.x1 > display.figure_.bbox.x1:
+            return False
+        if any(legend.overlaps(ax.bbox) for ax in display.figure_.axes):
+            return False
     for ax in display.axes_ if hasattr(display, "axes_") else [display.ax_]:
         shown = [label for label in ax.get_xticklabels() if label.get_text()]
         places = boxes(shown)
@@ -506,6 +516,14 @@ def test_gates_and_several_outputs_are_legible(three_outputs):
     _, axes = plt.subplots(3)
     display = ForecastDisplay.from_estimator(three_outputs, X, X, ax=axes)
     assert list(display.axes_) == list(axes)
+
+
+def test_own_figure_keeps_the_limits_of_the_data():
+    # Room for a legend inside the Axes would be taken from the series.
+    display = ForecastDisplay.from_predictions(SERIES, SERIES, warm_up=SERIES > 0)
+    assert display.ax_.get_legend() is None
+    low, high = display.ax_.get_ylim()
+    assert high - SERIES.max() == pytest.approx(SERIES.min() - low)
 
 
 def test_lines_differ_in_grey_too(one_output):

@@ -23,6 +23,7 @@ from sklstm._storage import _checksum as saved_state
 from sklstm._storage._checksum import CHECKSUM, verify_checksum, with_checksum
 from sklstm._storage._digest import sha256
 from sklstm._training._config import Architecture
+from tests.versions import ProgressBar, needs_callbacks
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(30, 4, 2))
@@ -489,9 +490,9 @@ def test_what_is_set_from_outside_is_left_out_of_files_with_a_warning():
     np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
 
 
+@needs_callbacks
 def test_what_scikit_learn_sets_is_kept():
     from sklearn import config_context
-    from sklearn.callback import ProgressBar
 
     transformer = WindowTransformer(flatten=True).set_output(transform="pandas")
     loaded = pickle.loads(pickle.dumps(transformer.fit(SERIES)))

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from packaging.version import Version
 from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 
 from sklstm import LSTMRegressor, WindowTransformer
@@ -139,6 +140,9 @@ def test_digest_tells_apart(value, other):
 
 @pytest.mark.parametrize("value", [value for pair in DIFFERENT for value in pair], ids=str)
 def test_digest_outlives_copies_and_files(value):
+    is_text = getattr(value, "dtype", None) == np.dtypes.StringDType()
+    if is_text and Version(np.__version__) < Version("2.2"):
+        pytest.skip("copy.deepcopy of an array of text crashes in older NumPy")
     assert sha256(value) == sha256(copy.deepcopy(value))
     assert sha256(value) == sha256(pickle.loads(pickle.dumps(value)))
 

@@ -8,11 +8,11 @@ import weakref
 
 import numpy as np
 import pytest
-from sklearn.callback import ScoringMonitor
 from skorch.callbacks import Callback
 
 from sklstm import HistoryDisplay, LSTMRegressor
 from sklstm._training._fitted import FittedNet
+from tests.versions import ScoringMonitor, needs_callbacks
 
 RNG = np.random.default_rng(0)
 WINDOWS = RNG.normal(size=(60, 4, 2))
@@ -99,6 +99,7 @@ def test_call_of_partial_fit_copies_nothing_of_the_epochs_before_it():
     assert len(first) == regressor.n_iter_ == 4
 
 
+@needs_callbacks
 @pytest.mark.parametrize(
     "params",
     [

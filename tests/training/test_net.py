@@ -12,8 +12,9 @@ from torch import nn
 from sklstm import LSTMRegressor
 from sklstm._network._prediction import predict
 from sklstm._network._runtime import resolve_device
+from sklstm._training._config import Architecture, Training
 from sklstm._training._data import WindowSet
-from sklstm._training._net import Architecture, Training, make_net
+from sklstm._training._make_net import make_net
 from sklstm._training._state import recorded_epochs
 from sklstm._training._train import fit_net
 

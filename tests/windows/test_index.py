@@ -87,12 +87,12 @@ def test_labels_of_pyarrow_are_compared(dtype, values):
 def test_years_as_floats_show_slices_and_gaps():
     X = table(pd.Index(np.arange(1700.0, 2009.0)))
     windows = WindowTransformer(3).fit(X)
-    assert_array_equal(windows.transform(X[100:200]), no_past(X[100:200]))
-    windows.fit(X[:200])
+    assert_array_equal(windows.transform(X.iloc[100:200]), no_past(X.iloc[100:200]))
+    windows.fit(X.iloc[:200])
     with pytest.warns(
         UserWarning, match=r"starts at 1910.0, .* steps are missing in between \(10\)"
     ):
-        windows.transform(X[210:])
+        windows.transform(X.iloc[210:])
 
 
 @pytest.mark.parametrize("dtype", ["int64", "Int64", "uint8", "float32", "Float64", object])
@@ -100,8 +100,8 @@ def test_numbers_of_any_type_are_compared_as_numbers(dtype):
     values = table(pd.RangeIndex(100, 160))
     X = values.set_axis(pd.Index(np.arange(100, 160), dtype=dtype))
     windows = WindowTransformer(3).fit(values[:40])
-    assert_array_equal(windows.transform(X[40:]), no_past(X)[40:])
-    assert_array_equal(windows.transform(X[30:]), no_past(X[30:]))
+    assert_array_equal(windows.transform(X.iloc[40:]), no_past(X)[40:])
+    assert_array_equal(windows.transform(X.iloc[30:]), no_past(X.iloc[30:]))
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_every_third_row_is_not_the_step_of_the_fitted_rows():
 @pytest.mark.parametrize("name", sorted(EVENLY_SPACED))
 def test_a_saved_transformer_knows_what_follows(name, tmp_path):
     X = table(EVENLY_SPACED[name](40))
-    windows = WindowTransformer(3).fit(X[:30])
+    windows = WindowTransformer(3).fit(X.iloc[:30])
     skops.io.dump(windows, tmp_path / "windows.skops")
     trusted = skops.io.get_untrusted_types(file=tmp_path / "windows.skops")
     assert all("WindowTransformer" in name for name in trusted)
@@ -399,9 +399,9 @@ def test_a_saved_transformer_knows_what_follows(name, tmp_path):
         pickle.loads(pickle.dumps(windows)),
         skops.io.load(tmp_path / "windows.skops", trusted=trusted),
     ):
-        assert_array_equal(loaded.transform(X[30:]), no_past(X)[30:])
+        assert_array_equal(loaded.transform(X.iloc[30:]), no_past(X)[30:])
         with pytest.warns(UserWarning, match="steps are missing"):
-            loaded.transform(X[36:])
+            loaded.transform(X.iloc[36:])
 
 
 @pytest.mark.parametrize("freq", ["s", "min", "h", "D"])
