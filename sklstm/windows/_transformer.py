@@ -406,12 +406,12 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self, X: ArrayLike, y: ArrayLike | None, *, n_rows: int
     ) -> FittedLabels | None:
         """Return the summary of the labels of X to keep; warn of windows across holes."""
-        labels, of_targets = check_row_labels(X, y, n_rows=n_rows)
+        labels, target_labels = check_row_labels(X, y, n_rows=n_rows)
         spacing = own_spacing(labels)
         holes = own_holes(labels, spacing)
         warn_of_holes(holes, n_rows=n_rows, **self._lengths())
-        holes_of_targets = own_holes(of_targets, own_spacing(of_targets))
-        warn_of_holes(holes_of_targets, n_rows=n_rows, name="y", **self._lengths())
+        target_holes = own_holes(target_labels, own_spacing(target_labels))
+        warn_of_holes(target_holes, n_rows=n_rows, name="y", **self._lengths())
         if labels is None:
             return None
         return FittedLabels.of(
