@@ -15,8 +15,8 @@ from sklstm.windows._spacing import (
     EvenSpacing,
     Spacing,
     common_spacing,
-    joined_labels,
-    restored_spacing,
+    concatenate_labels,
+    spacing_from_state,
     spacing_state,
 )
 
@@ -212,7 +212,7 @@ class FittedLabels:
         compared = comparable_labels(later, self.last)
         if compared is None or spacing is None:
             return None
-        edge = joined_labels([self.last[-1:], compared[:1]])
+        edge = concatenate_labels([self.last[-1:], compared[:1]])
         return int(spacing.n_missing(edge)[0])
 
     def spacing_with(self, later: Labels) -> Spacing | None:
@@ -221,7 +221,7 @@ class FittedLabels:
         if compared is None or (self.n_labels == 1 and self._overlaps(later)):
             return common_spacing(later)
         if self.n_labels <= N_LABELS and not self._overlaps(later):
-            both = joined_labels([self.last, compared[:N_LATER_LABELS]])
+            both = concatenate_labels([self.last, compared[:N_LATER_LABELS]])
             spacing = common_spacing(both, tables=[self.last, compared])
             # A longer step than that of the fitted labels would hide missing labels.
             own, is_longer = self.spacing, False
@@ -237,12 +237,12 @@ class FittedLabels:
         return {**vars(self.last), **own, "spacing": spacing_state(self.spacing)}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild the summary from what `state` returned."""
         names = Labels.__dataclass_fields__.keys()
         last = Labels(**{name: state[name] for name in names})
         own = {name: value for name, value in state.items() if name not in names}
-        return cls(**{**own, "last": last, "spacing": restored_spacing(state["spacing"])})
+        return cls(**{**own, "last": last, "spacing": spacing_from_state(state["spacing"])})
 
 
 def _first(later: Labels, *, like: Labels) -> Any:

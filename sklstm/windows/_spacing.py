@@ -72,7 +72,7 @@ class EvenSpacing:
     def _forgive_skipped_hours(
         self, n_missing: NDArray[np.int64], clock: NDArray[np.int64], unit: Unit
     ) -> None:
-        """Do not count hours that local clocks skip in spring, if the times have no zone."""
+        """Do not count hours that local clocks skip in spring; the times have no zone."""
         hour = 3600 * UNITS[unit]
         rows = np.flatnonzero(n_missing)
         rows = rows[n_missing[rows] * self.step == hour]
@@ -157,7 +157,7 @@ def common_spacing(labels: Labels, *, tables: Sequence[Labels] = ()) -> Spacing 
     return None if even is None else _with_week(even, labels, tables or [labels])
 
 
-def joined_labels(tables: Sequence[Labels]) -> Labels:
+def concatenate_labels(tables: Sequence[Labels]) -> Labels:
     """Concatenate the labels of tables, which are of one kind."""
     if len(tables) == 1:
         return tables[0]
@@ -245,7 +245,7 @@ def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> E
     # A gap between two tables is what is to be judged, so that it proves no night. Days
     # without labels are a weekend even there.
     if even.step % day == 0:
-        tables = [joined_labels(tables)]
+        tables = [concatenate_labels(tables)]
     for table in tables:
         if table.clock is not None:
             week = week.with_labels(table.clock)
@@ -326,11 +326,11 @@ def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
     }
 
 
-def restored_spacing(state: dict[str, Any] | None) -> Spacing | None:
+def spacing_from_state(state: dict[str, Any] | None) -> Spacing | None:
     """Rebuild a spacing from what `spacing_state` returned."""
     if state is None:
         return None
     if "shift" in state:
         return CalendarSpacing(**state)
-    week = None if state["week"] is None else Week.restored(state["week"])
+    week = None if state["week"] is None else Week.from_state(state["week"])
     return EvenSpacing(state["step"], state["on_clock"], week)

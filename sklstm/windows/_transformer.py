@@ -428,7 +428,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _fitted_labels(self) -> FittedLabels | None:
         state = self._last_labels
-        return None if state is None else FittedLabels.restored(state)
+        return None if state is None else FittedLabels.from_state(state)
 
     def _continues(
         self,
@@ -473,7 +473,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
                 self._fitted_labels()
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:
                 raise damage_error(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:

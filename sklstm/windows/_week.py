@@ -174,10 +174,12 @@ class Week:
         }
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild the week from what `state` returned."""
         state = dict(state)
         n_places = state.pop("n_places")
+        if not 0 < n_places <= MOST_PLACES:  # before anything of this size is allocated
+            raise ValueError(f"the week of its series has {n_places} places")
         has_labels = np.unpackbits(state["has_labels"], count=n_places).astype(bool)
         spans = tuple((first, length) for first, length in state["spans"])
         return cls(**{**state, "has_labels": has_labels, "spans": spans})
