@@ -22,7 +22,7 @@ from sklstm._network._module import LSTMModule
 from sklstm._network._summary import layer_table
 from sklstm._sklearn_compat import Interval, StrOptions, fit_context
 from sklstm._storage._checksum import verify_checksum, with_checksum
-from sklstm._training._callback_state import callbacks_as_made
+from sklstm._training._callback_state import unfitted_callbacks
 from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
     check_finite_predictions,
@@ -608,7 +608,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             # A PosixPath cannot be loaded on Windows, and skops would have to trust it.
             state["checkpoint"] = fsdecode(self.checkpoint)
         if isinstance(self.skorch_params, dict) and "callbacks" in self.skorch_params:
-            callbacks = callbacks_as_made(self.skorch_params["callbacks"])
+            callbacks = unfitted_callbacks(self.skorch_params["callbacks"])
             state["skorch_params"] = {**self.skorch_params, "callbacks": callbacks}
         fitted = state.get("_fitted_net")
         state = {name: value for name, value in state.items() if name not in FITTED}
