@@ -1,4 +1,8 @@
-"""An LSTM on a time series, as a scikit-learn estimator."""
+"""LSTM networks for time series, as scikit-learn estimators.
+
+Begin with `WindowTransformer`, which cuts a series into windows, and `LSTMRegressor`, which
+predicts from them. Every public name is imported here; the folders hold the code.
+"""
 
 from sklstm._regressor import LSTMRegressor
 from sklstm._storage._checksum import SavedVersionWarning
@@ -24,7 +28,8 @@ __all__ = [
     "to_onnx",
 ]
 
-# Saved files, and the types that skops asks about, name no private module.
+# Public classes name this module as theirs, so that saved files, and the types that skops
+# asks about, name no private one.
 for _class in (
     ForecastDisplay,
     GateDisplay,

@@ -1,7 +1,8 @@
 """First check of every array argument: can it be converted to numbers? And targets.
 
-scikit-learn reads an array as NumPy does, which takes the hidden values of a masked array
-and the nanoseconds of a time for numbers, and leaves errors of others as they are.
+scikit-learn converts arrays as NumPy does. NumPy reads the hidden values of a masked array
+and the nanoseconds of a time as numbers, and passes on errors of other libraries unchanged.
+`reading` catches all three.
 """
 
 import re
@@ -13,25 +14,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
-# Types of single times and durations. pandas' are subclasses of Python's, but for periods.
+# Types of single times and durations. Those of pandas are subclasses of Python's, except
+# for periods.
 TIMES = (date, time, timedelta, np.datetime64, np.timedelta64, pd.Period)
-# How polars, pyarrow and pandas call their types of times.
+# Names that polars, pyarrow and pandas give to their types of times.
 TIME_NAME = re.compile(
     r"(datetime|timestamp|date|time|duration|timedelta|period|month_day_nano_interval)"
     r"(32|64)?([(\[].*)?",
     re.IGNORECASE,
 )
-# Where pandas, polars and pyarrow keep the type inside a type, as in a list of dates.
+# Attributes in which pandas, polars and pyarrow store the inner type of a nested type, such
+# as a list of dates.
 INNER = ("pyarrow_dtype", "subtype", "inner", "value_type")
 NUMERIC_KINDS = "biufc"
-# Containers inside containers that are looked into. Windows have three dimensions.
+# Levels of nested containers that are searched. Windows have three dimensions.
 MOST_NESTED = 4
 
-# What to do about NaN in y, where rows can be weighted and where they cannot.
+# Advice on NaN in y, for rows that can be weighted and for rows that cannot.
 GIVE_WEIGHT_0 = (
     "Give the row weight 0 in sample_weight, which leaves it out of training, or drop it "
     "from X and y and keep their index, which shows that a step is missing."
@@ -44,8 +47,12 @@ DROP_FROM_VALIDATION = "Drop the row from X_val and y_val, which have no weights
 
 
 @contextmanager
-def reading(passed: Any, name: str) -> Iterator[None]:
-    """Raise ValueError or TypeError where what was passed cannot be read as numbers."""
+def reading(passed: object, name: str) -> Iterator[None]:
+    """Raise ValueError or TypeError if an argument cannot be read as numbers.
+
+    Convert the argument inside the `with` block: other errors of the conversion become a
+    ValueError that names it.
+    """
     try:
         _check_nothing_masked(passed, name)
         _check_no_times(passed, name)
@@ -59,7 +66,7 @@ def reading(passed: Any, name: str) -> Iterator[None]:
         ) from error
 
 
-def _check_nothing_masked(passed: Any, name: str) -> None:
+def _check_nothing_masked(passed: object, name: str) -> None:
     if not isinstance(passed, np.ma.MaskedArray) or passed.dtype.names:
         return
     masked = np.ma.getmaskarray(passed)
@@ -72,7 +79,7 @@ def _check_nothing_masked(passed: Any, name: str) -> None:
         )
 
 
-def _check_no_times(passed: Any, name: str) -> None:
+def _check_no_times(passed: object, name: str) -> None:
     found = _time_type(passed)
     if found is not None:
         raise TypeError(
@@ -81,24 +88,34 @@ def _check_no_times(passed: Any, name: str) -> None:
         )
 
 
-def _time_type(passed: Any, depth: int = 0) -> str | None:
-    """Name of a type of times that a container holds, None if it holds none.
+def _time_type(passed: object, depth: int = 0) -> str | None:
+    """Return the name of a type of times that a container holds, or None.
 
-    Containers are recognised by what they offer, so that libraries that are not installed
-    need no import. Numeric arrays are judged by their dtype; only objects are looked at
-    one by one, which takes no longer than converting them to numbers.
+    Containers are recognised by their attributes, so that libraries that are not installed
+    need no import. Numeric arrays are judged by their dtype. Only objects are checked one
+    by one, which takes no longer than converting them to numbers.
     """
     if isinstance(passed, np.ndarray) and passed.dtype.kind in NUMERIC_KINDS:
         return None
     if isinstance(passed, pd.DataFrame):
         return _time_type_of_table(passed, depth)
     dtypes = _dtypes(passed)
+    if dtypes:
+        return _time_type_of_typed(passed, dtypes, depth)
+    return _time_type_of_untyped(passed, depth)
+
+
+def _time_type_of_typed(passed: object, dtypes: list[object], depth: int) -> str | None:
+    """Return the same for a container that knows the types of its elements."""
     found = next(filter(None, map(_time_dtype, dtypes)), None)
-    if found is not None:
-        return found
-    if any(str(dtype).lower() == "object" for dtype in dtypes):
+    if found is None and any(str(dtype).lower() == "object" for dtype in dtypes):
         return _time_type_of_objects(np.asarray(passed).flat, depth)
-    if dtypes or isinstance(passed, (str, bytes, range)):
+    return found
+
+
+def _time_type_of_untyped(passed: object, depth: int) -> str | None:
+    """Return the same for a sequence, or for a container that only NumPy can read."""
+    if isinstance(passed, (str, bytes, range)):
         return None
     if isinstance(passed, Sequence):
         return _time_type_of_objects(passed, depth)
@@ -140,8 +157,8 @@ def _is_container(kind: type) -> bool:
     return issubclass(kind, Sequence) or hasattr(kind, "__array__")
 
 
-def _dtypes(passed: Any) -> list[Any]:
-    """Types of a container's elements, by column where it is a table; [] if it has none."""
+def _dtypes(passed: object) -> list[object]:
+    """Return the types of a container's elements, one per column of a table; [] if none."""
     for attribute in ("dtype", "dtypes"):
         dtypes = getattr(passed, attribute, None)
         if dtypes is not None:
@@ -156,8 +173,8 @@ def _dtypes(passed: Any) -> list[Any]:
     return []
 
 
-def _time_dtype(dtype: Any) -> str | None:
-    """Name of a dtype of times, or of intervals, lists or categories of them."""
+def _time_dtype(dtype: object) -> str | None:
+    """Return the name of a dtype of times, or of intervals, lists or categories of them."""
     if getattr(dtype, "kind", "") in ("M", "m") or TIME_NAME.fullmatch(str(dtype)):
         return str(dtype)
     if isinstance(dtype, np.dtype):
@@ -165,23 +182,24 @@ def _time_dtype(dtype: Any) -> str | None:
         return next(filter(None, map(_time_dtype, fields)), None)
     if isinstance(dtype, pd.CategoricalDtype):
         return _time_type(dtype.categories)
-    inner = (getattr(dtype, name, None) for name in INNER)
-    found = (_time_dtype(one) for one in inner if one is not None)
+    inner_dtypes = (getattr(dtype, name, None) for name in INNER)
+    found = (_time_dtype(inner) for inner in inner_dtypes if inner is not None)
     return next(filter(None, found), None)
 
 
 def check_targets(
     estimator: BaseEstimator,
-    y: Any,
+    y: ArrayLike | None,
     *,
     n_samples: int,
     weights: NDArray | None = None,
     remedy: str = GIVE_WEIGHT_0,
 ) -> NDArray:
-    """Return targets as float64, (n_samples,) or (n_samples, n_outputs).
+    """Return the targets as float64, of shape (n_samples,) or (n_samples, n_outputs).
 
-    They are finite, but for NaN where the row's weight is 0. inf is refused there too, as
-    scikit-learn does: it stands for a division or an overflow, not for a missing value.
+    They are finite, except that they may be NaN where the weight of the row is 0. inf is
+    refused there too, as in scikit-learn: it results from a division or an overflow and
+    does not mark a missing value. `remedy` is the advice in the error about NaN.
     """
     if y is None:
         raise ValueError(
@@ -191,26 +209,32 @@ def check_targets(
 
 
 def _check_targets(
-    y: Any, *, n_samples: int, weights: NDArray | None = None, remedy: str = FILL_IN
+    y: ArrayLike,
+    *,
+    n_samples: int,
+    weights: NDArray | None = None,
+    remedy: str = FILL_IN,
 ) -> NDArray:
     with reading(y, "y"), np.errstate(over="ignore"):
-        y = check_array(
+        checked: NDArray = check_array(
             y,
             dtype="numeric",
             ensure_2d=False,
             ensure_all_finite=False,
             input_name="y",
         ).astype(np.float64, copy=False)
-    if y.ndim == 0 or 0 in y.shape:
+    if checked.ndim == 0 or 0 in checked.shape:
         raise ValueError(
-            f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {y.shape}."
+            "Expected y of shape (n_samples,) or (n_samples, n_outputs), with at least one "
+            f"value, got {checked.shape}."
         )
-    if len(y) != n_samples:
+    if len(checked) != n_samples:
         raise ValueError(
-            f"X has {n_samples} rows, but y has {len(y)}; every row needs its target."
+            f"X has {n_samples} rows, but y has {len(checked)}. Pass one target for every "
+            "row."
         )
-    _check_targets_finite(y.reshape(len(y), -1), weights, remedy)
-    return y
+    _check_targets_finite(checked.reshape(len(checked), -1), weights, remedy)
+    return checked
 
 
 def _check_targets_finite(y: NDArray, weights: NDArray | None, remedy: str) -> None:
@@ -223,6 +247,6 @@ def _check_targets_finite(y: NDArray, weights: NDArray | None, remedy: str) -> N
     if np.isinf(y[row]).any():
         raise ValueError(
             f"y holds inf in row {row}; every row needs a finite target, whatever its "
-            "weight. Replace inf by a number, or by NaN if the value is not known."
+            "weight. Replace inf with a number, or with NaN if the value is not known."
         )
     raise ValueError(f"y holds NaN in row {row}; every row needs a finite target. {remedy}")

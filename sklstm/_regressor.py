@@ -1,6 +1,7 @@
-"""LSTMRegressor: scikit-learn's fit and predict over a net of `_net`.
+"""LSTMRegressor: its parameters, its documentation, and scikit-learn's methods.
 
-No loop over data and no tensor arithmetic stand here.
+The work is done in `_training` and `_network`; nothing here loops over data or computes
+with tensors.
 """
 
 from dataclasses import asdict
@@ -26,7 +27,7 @@ from sklstm._sklearn_compat import (
     with_callbacks,
 )
 from sklstm._storage._checksum import verify_checksum, with_checksum
-from sklstm._training._callback_state import callbacks_as_made
+from sklstm._training._callback_state import unfitted_callbacks
 from sklstm._training._callbacks import FitTasks
 from sklstm._training._checks import (
     check_finite_predictions,
@@ -39,7 +40,7 @@ from sklstm._training._fitted import FittedNet
 from sklstm._training._scaling import r_squared
 from sklstm._training._train import train
 
-# What `fit` sets. All of it derives from the first, which alone is saved.
+# Attributes that `fit` sets. All derive from the first, and only that one is saved.
 FITTED = (
     "_fitted_net",
     "best_epoch_",
@@ -54,108 +55,115 @@ FITTED = (
 
 
 class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Long short-term memory network that predicts a value from a window of steps.
+    """Long short-term memory network that predicts a target from a window of steps.
 
-    `fit` trains an LSTM [1]_ with forget gates [2]_ over each window and a dense layer on
-    its last hidden state, by Adam [3]_ on mini-batches of the complete windows. `predict`
-    gives one value for every row; a row whose first steps are not known yet is predicted
-    from those that are.
+    Use it to forecast a time series: put it after a :class:`WindowTransformer` in a
+    :class:`~sklearn.pipeline.Pipeline`, then fit, score and tune that Pipeline like any
+    other model of scikit-learn.
 
-    It reads the windows of :class:`WindowTransformer`, and stands behind it in a
-    :class:`~sklearn.pipeline.Pipeline`. The network is a skorch net, kept in `net_`.
+    `fit` trains an LSTM [1]_ with forget gates [2]_ over each window, followed by a dense
+    layer on its last hidden state, with Adam [3]_ on mini-batches of the complete windows.
+    `predict` returns one prediction for every row. Where the first steps of a window are
+    not known yet, it predicts from the steps that are. The network is trained through
+    skorch and is available as `net_`.
 
     Parameters
     ----------
     units : int, default=50
-        Size of the hidden state. More units can hold more of the past, take longer and
-        fit noise sooner; the number of weights grows with the square.
+        Size of the hidden state. More units can remember more of the past, but take longer
+        to train and overfit sooner; the number of weights grows with the square.
 
     num_layers : int, default=1
-        LSTM layers, each reading the hidden states of the one below. More layers can learn
-        more involved patterns, and need more data and time.
+        Number of LSTM layers, each reading the hidden states of the one below. More layers
+        can learn more complex patterns, but need more data and time.
 
     dropout : float, default=0.0
-        Share of the hidden states that is zeroed between layers in training. Raising it
-        guards against fitting noise, and slows learning. Without effect for one layer.
+        Share of the hidden states that is set to zero between layers during training.
+        Raising it reduces overfitting and slows learning. It has no effect with one layer.
 
     bidirectional : bool, default=False
-        Whether a second LSTM reads each window backwards. It doubles the weights; no row
-        sees later steps by it, since a window ends before its target.
+        Whether a second LSTM reads each window backwards. It doubles the number of weights.
+        It does not leak the future, since a window ends before its target.
 
     residual : bool, default=False
         Whether to model the departure from a linear forecast of the window's last step:
         each window enters relative to its last step, and a linear map of that last step,
-        started at its least-squares fit, is added to the output. For series with a trend
-        or a wandering level, which leave the values that training saw.
+        started at its least-squares fit, is added to the output. Use it for series with a
+        trend or a drifting level, whose later values lie outside the range of the training
+        rows.
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
-        What training minimises. "absolute_error" predicts the median and minds outliers
-        less; "huber" is squared for errors up to one standard deviation of the target
-        (one unit without `normalize_y`) and absolute beyond.
+        Loss that training minimises. "squared_error" predicts the mean. "absolute_error"
+        predicts the median and is less sensitive to outliers. "huber" is squared for errors
+        up to one standard deviation of the target (one unit without `normalize_y`) and
+        absolute for larger ones.
 
     epochs : int, default=50
-        Passes over the training windows. More fit the training rows better, and from
-        some point on only those.
+        Number of passes over the training windows. More epochs fit the training rows more
+        closely, and from some point on they overfit them.
 
     batch_size : int, default=16
-        Windows per step of the optimizer. Larger batches make an epoch faster and take
-        fewer, smoother steps, so that more epochs are needed.
+        Number of windows per step of the optimizer. Larger batches make each epoch faster,
+        but take fewer and smoother steps, so that more epochs are needed.
 
     learning_rate : float, default=0.001
-        Adam's step size. Raising it learns faster until the loss starts to jump.
+        Step size of Adam. Raising it speeds up learning, until the loss starts to jump.
 
     max_grad_norm : float, default=None
-        Largest norm of the gradient; longer ones are scaled down to it. Lowering it
-        steadies training on long windows and slows it. None leaves gradients alone.
+        Largest norm of the gradient; larger gradients are scaled down to it. Lowering it
+        makes training on long windows more stable, but slower. None does not clip.
 
     normalize_y : bool, default=True
-        Whether to train on targets scaled to mean 0 and standard deviation 1, output by
-        output. Predictions are in the target's units in any case; without it, targets far
-        from 0 take many epochs to reach.
+        Whether to train on targets scaled to mean 0 and standard deviation 1, separately
+        for each output. Predictions are in the units of `y` in either case. Without it, the
+        network needs many epochs to reach targets that are far from 0.
 
     early_stopping : bool, default=False
-        Whether to stop when validation no longer improves, and to keep the weights of the
-        best epoch. Without `X_val` in `fit`, the last complete windows are held out.
+        Whether to stop when the validation loss no longer improves, and to keep the weights
+        of the best epoch. Unless `fit` is given `X_val`, the last complete windows are held
+        out for validation.
 
     validation_fraction : float, default=0.1
-        Share of the complete windows that `early_stopping` holds out, the last in time.
-        Raising it makes the choice of the epoch surer and leaves less to train on.
+        Share of the complete windows that `early_stopping` holds out: the last ones in
+        time. Raising it makes the choice of the best epoch more reliable and leaves fewer
+        windows to train on.
 
     n_iter_no_change : int, default=10
-        Epochs without improvement after which `early_stopping` stops. Raising it waits out
-        longer plateaus.
+        Number of epochs without improvement after which `early_stopping` stops. Raising it
+        lets training continue through longer plateaus.
 
     tol : float, default=1e-4
-        Drop of the validation loss that counts as an improvement, in the units of
-        `history_`.
+        Smallest decrease of the validation loss that counts as an improvement, in the units
+        of `history_`.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier weights, optimizer and scale of the targets,
-        for `epochs` more, instead of starting anew.
+        Whether `fit` continues from the weights, optimizer and target scale of the earlier
+        fit, for `epochs` more epochs, instead of starting from scratch.
 
     checkpoint : str or path-like, default=None
-        File that `fit` writes after each epoch and goes on from where it was killed: with
-        the same data and parameters, to the same bits as without the interruption. With
-        others it is refused. Each epoch then takes as much longer as it takes to write
-        three to four times the weights to the disk. None writes nothing.
+        File that `fit` writes after each epoch, so that a fit that was interrupted can
+        continue from it: call `fit` again with the same data and parameters, and the result
+        is bit-identical to that of an uninterrupted fit. A file of another fit is refused.
+        Each epoch takes longer by the time it takes to write three to four times the size
+        of the weights to disk. None writes nothing.
 
     random_state : int, RandomState instance or None, default=None
-        Seeds the initial weights, the order of the batches and dropout. An int gives the
-        same bits again in every fit; None draws anew. Global generators of NumPy and torch
-        are neither read nor moved.
+        Seed of the initial weights, the order of the batches and dropout. With an int,
+        every fit is bit-identical; with None, each fit draws a new seed. The global
+        generators of NumPy and torch are neither used nor changed.
 
     device : str, default="auto"
-        Where the network computes, a torch device such as "cpu" or "cuda:1"; "auto" is
-        CUDA where there is one.
+        Device of torch on which the network computes, such as "cpu" or "cuda:1". "auto"
+        uses CUDA if available, else the CPU.
 
     verbose : int, default=0
-        Whether to print a line an epoch.
+        Whether to print one line per epoch.
 
     skorch_params : dict, default=None
         Further arguments of the :class:`skorch.net.NeuralNet`, such as
         ``{"callbacks": [...]}``, ``{"optimizer__weight_decay": 0.01}`` or
-        ``{"optimizer": torch.optim.SGD}``. What the parameters above set can not be set
-        here.
+        ``{"optimizer": torch.optim.SGD}``. Arguments that the parameters above already set
+        are an error.
 
     Attributes
     ----------
@@ -163,41 +171,44 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         The trained net; its ``module_`` is the :class:`torch.nn.Module`.
 
     history_ : list of dict
-        For each epoch `epoch`, `train_loss` and, where there is validation, `valid_loss`
-        (means over the windows; of scaled targets with `normalize_y`, hence in units of
-        their variance for "squared_error"), `learning_rate`, `duration` (seconds), and what
-        skorch callbacks record. ``pandas.DataFrame(reg.history_)`` is a table of it.
+        One dict per epoch: `epoch`, `train_loss`, `valid_loss` (with validation data),
+        `learning_rate`, `duration` (seconds), and values that skorch callbacks record.
+        Losses are means over the windows. With `normalize_y` they are losses of scaled
+        targets, hence in units of the target's variance for "squared_error".
+        ``pandas.DataFrame(reg.history_)`` makes a table.
 
     n_iter_ : int
-        Epochs that were trained.
+        Number of epochs trained.
 
     best_epoch_ : int
         Epoch whose weights were kept, counted from 1. Only with `early_stopping`.
 
     n_outputs_ : int
-        Values predicted for each row.
+        Number of values predicted for each row.
 
     n_features_in_ : int
-        Features of each step; for 2-D `X` the number of its columns, which are the steps.
+        Number of features per step. For a 2-D `X`, number of its columns, which are the
+        steps.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of a 2-D `X`, where they are all strings.
+        Names of the columns of a 2-D `X`. Defined only when they are all strings.
 
     window_shape_ : tuple of (int, int)
-        Steps of a window, and features of a step.
+        Number of steps per window, and of features per step.
 
     device_ : str
-        Where the network computes.
+        Device on which the network computes.
 
     See Also
     --------
-    WindowTransformer : Makes a series into the windows that this regressor reads.
-    make_windows : Complete windows and targets, outside a Pipeline.
+    WindowTransformer : Cuts a series into the windows that this regressor reads.
+    make_windows : Returns complete windows and their targets, outside a Pipeline.
 
     Notes
     -----
-    The network computes in float32. Scale the features first, for example by
-    :class:`~sklearn.preprocessing.StandardScaler`: an LSTM saturates on large values.
+    Scale the features first, for example with
+    :class:`~sklearn.preprocessing.StandardScaler`: an LSTM saturates on large values, and
+    the network computes in float32, which keeps 7 digits.
 
     References
     ----------
@@ -316,32 +327,34 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Train a network on the complete windows.
+        """Train the network on the complete windows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, seq_length, n_features)
-            Windows, or (n_samples, seq_length) for univariate ones. Leading NaN steps are
-            not known yet; rows that have them are left out of training. (A 2-D `X` may
-            have them where its rows are consecutive windows of one series.) Any float or
-            integer type, strided views included, which are not copied.
+            Windows, the oldest step first; or (n_samples, seq_length) for windows of one
+            feature. Steps of NaN at the start of a window mean that they are not known yet,
+            and training leaves out such rows. (In a 2-D `X` they are allowed only if its
+            rows are the consecutive windows of one series.) Any float or integer type is
+            read. Strided views are not copied.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The target of each window.
+            Target of each window. NaN only where the weight is 0.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts in the loss and in the scale of the targets; rows of
-            weight 0 are left out. Equal weights by default.
+            Weight of each row in the loss and in the scale of the targets. Training leaves
+            out rows of weight 0. Equal weights by default.
 
         X_val, y_val : array-like, default=None
-            Windows and targets whose loss is recorded after each epoch, complete ones only;
-            with `early_stopping` they choose the epoch. In a Pipeline, give them as they
-            are and name them in its ``transform_input=["X_val"]``.
+            Validation data: windows and targets whose loss is recorded after each epoch,
+            complete windows only. With `early_stopping`, they decide which epoch is best.
+            In a Pipeline, pass `X_val` in the form of `X` and name it in the Pipeline's
+            ``transform_input=["X_val"]``.
 
         Returns
         -------
         self : LSTMRegressor
-            The fitted regressor. Where `fit` raises, an earlier fit stays whole.
+            The fitted regressor. If `fit` raises an error, an earlier fit is kept.
 
         Raises
         ------
@@ -349,14 +362,27 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If `X` or `y` is sparse or holds times.
 
         ValueError
-            If no window is complete, `X` holds NaN elsewhere than in the first steps of a
-            window, `X` or `y` holds inf or masked values, `y` holds NaN, is of another
-            length or has the labels of `X` in another order, the loss leaves the finite
-            numbers, or a parameter can not be used as it is. Also if `checkpoint` is of
-            another fit, in use by one, or damaged.
+            If no window is complete; if `X` holds NaN anywhere but in the first steps of a
+            window; if `X` or `y` holds inf or masked values; if `y` holds NaN where the
+            weight is not 0, has another length than `X`, or has the labels of `X` in
+            another order; if the loss or the weights are not finite; if a parameter has a
+            value that cannot be used; or if the file `checkpoint` belongs to another fit,
+            is in use, or is damaged.
 
         OSError
-            If `checkpoint` can not be read or written.
+            If the file `checkpoint` cannot be read or written.
+
+        Warns
+        -----
+        UserWarning
+            If consecutive rows overlap as windows of another layout do: the newest step
+            first, or with the axes of steps and features swapped. If a feature, or a target
+            without `normalize_y`, lies so far from 0 that float32 loses its differences. If
+            the trained network returns the same prediction for different windows, because
+            its gates are saturated or the features are too small.
+
+        SavedVersionWarning
+            If the file `checkpoint` was written by other versions of the packages.
         """
         before = getattr(self, "_fitted_net", None) if self.warm_start else None
         data = check_training_data(
@@ -379,11 +405,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one epoch more, on these windows.
+        """Train for one more epoch on the given windows.
 
-        The first call starts a network; later ones go on with its weights, its optimizer
-        and its scale of the targets. What was saved after a plain `fit` is without its
-        optimizer, and goes on with a new one.
+        Use it for data that arrives in parts. The first call starts a network. Later calls
+        continue with its weights, its optimizer and its scale of the targets. A regressor
+        that was saved after a plain `fit` was saved without its optimizer, and continues
+        with a new one.
 
         Parameters
         ----------
@@ -391,7 +418,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Windows, as in `fit`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The target of each window.
+            Target of each window. NaN only where the weight is 0.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, as in `fit`.
@@ -399,17 +426,28 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         self : LSTMRegressor
-            The regressor, one epoch further.
+            The regressor, trained for one more epoch.
 
         Raises
         ------
+        TypeError
+            As in `fit`.
+
         ValueError
-            As in `fit`; also if `X` or `y` has another shape than in the first call, or
-            with ``early_stopping=True`` or `checkpoint`.
+            As in `fit`; also if `X` or `y` has another shape than in the first call, or if
+            `early_stopping` or `checkpoint` is set.
+
+        Warns
+        -----
+        UserWarning
+            As in `fit`.
         """
         self._validate_params()  # scikit-learn's decorator does so in the first call only
         if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
+            raise ValueError(
+                "partial_fit does not support early_stopping=True. Set it to False, or use "
+                "fit, which can hold out rows to validate on."
+            )
         if self.checkpoint is not None:
             raise ValueError(
                 "partial_fit does not support checkpoint. Set it to None, and save the "
@@ -428,20 +466,26 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, seq_length, n_features)
             Windows of the shape seen in `fit`. A window whose first steps are NaN is
-            predicted from the others; a window of NaN alone from the state before the
-            first step.
+            predicted from its other steps. A window that is all NaN is predicted from the
+            initial state of the network.
 
         Returns
         -------
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions in the target's units, in the shape that `y` had in `fit`.
+            Predictions in the units of `y`, in the shape that `y` had in `fit`.
 
         Raises
         ------
+        NotFittedError
+            If the regressor is not fitted.
+
+        TypeError
+            If `X` is sparse or holds times.
+
         ValueError
-            If `X` has another shape than in `fit`, holds inf, holds NaN elsewhere than in
-            the first steps of a window, or is so large, as `y` in `fit` may be too, that a
-            prediction leaves the finite numbers.
+            If `X` has another shape than in `fit`; if it holds inf or masked values, or NaN
+            anywhere but in the first steps of a window; or if a prediction is not finite,
+            because values of `X`, or of `y` in `fit`, are too large.
         """
         fitted = self._fitted()
         windows, n_known, _ = check_windows(self, X, like=fitted.shape.inputs)
@@ -450,7 +494,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Give R², the share of the target's variance that is predicted.
+        """Return R², the share of the target's variance that is predicted.
 
         Parameters
         ----------
@@ -458,26 +502,32 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Windows, as in `predict`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True values; at least two, which one has no variance.
+            True values. At least two are needed: a single value has no variance. NaN only
+            where the weight is 0.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts. Equal weights by default.
+            Weight of each row. Equal weights by default.
 
         Returns
         -------
         score : float
-            :func:`~sklearn.metrics.r2_score`: 1.0 at best, 0.0 for the mean of `y`, and
-            negative for what is worse. The mean over outputs.
+            Score of :func:`~sklearn.metrics.r2_score`, averaged over the outputs: 1.0 at
+            best, 0.0 for a model that always predicts the mean of `y`, and negative for
+            anything worse.
 
         Raises
         ------
+        TypeError
+            As in `predict`; also if `y` holds times.
+
         ValueError
-            As in `predict`; also if `y` holds NaN or inf or is of another length.
+            As in `predict`; also if `y` holds inf, or NaN where the weight is not 0, or has
+            another length than `X`.
 
         Warns
         -----
         UndefinedMetricWarning
-            If there is only one row: the score is NaN.
+            If there is only one row. The score is then NaN.
         """
         predictions = self.predict(X)
         weights = check_sample_weight(sample_weight, predictions)
@@ -489,14 +539,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ) -> None:
         """Print the layers, the shapes of their outputs and their parameter counts.
 
+        Pass `input_shape` to see them before training.
+
         Parameters
         ----------
         input_shape : tuple of (int, int), default=None
-            Steps of a window and features of a step, before training; as seen in `fit`
-            by default.
+            Number of steps per window and of features per step. By default, the shape seen
+            in `fit`.
 
         n_outputs : int, default=1
-            Values predicted for each row; only used with `input_shape`.
+            Number of values predicted for each row; only used with `input_shape`.
 
         Raises
         ------
@@ -504,8 +556,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If the regressor is not fitted and `input_shape` is not given.
 
         ValueError
-            If `input_shape` is no pair of lengths, `n_outputs` no number of outputs, or a
-            parameter can not be used as it is.
+            If `input_shape` is not a pair of positive integers, if `n_outputs` is not a
+            positive integer, or if a parameter has a value that cannot be used.
 
         Examples
         --------
@@ -530,11 +582,11 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     @property
     def history_(self) -> list[dict[str, Any]]:
-        """What training recorded, a dict for each epoch."""
+        """Training history, one dict per epoch."""
         return self._fitted().history
 
     def _fitted(self) -> FittedNet:
-        """Return the last fit that succeeded, whole, whatever another thread is doing."""
+        """Return the last complete fit, even while another thread is fitting."""
         check_is_fitted(self, "_fitted_net")
         return self._fitted_net
 
@@ -550,7 +602,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         )
 
     def _keep(self, fitted: FittedNet) -> Self:
-        """Replace the earlier fit, as one step; only here are fitted attributes set."""
+        """Set all fitted attributes, in one step; no other method sets any."""
         others = {name: v for name, v in vars(self).items() if name not in FITTED}
         self.__dict__ = others | fitted.estimator_attributes()
         return self
@@ -558,10 +610,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if isinstance(self.checkpoint, PathLike):
-            # A PosixPath can not be loaded on Windows, and skops would have to trust it.
+            # A PosixPath cannot be loaded on Windows, and skops would have to trust it.
             state["checkpoint"] = fsdecode(self.checkpoint)
         if isinstance(self.skorch_params, dict) and "callbacks" in self.skorch_params:
-            callbacks = callbacks_as_made(self.skorch_params["callbacks"])
+            callbacks = unfitted_callbacks(self.skorch_params["callbacks"])
             state["skorch_params"] = {**self.skorch_params, "callbacks": callbacks}
         fitted = state.get("_fitted_net")
         state = {name: value for name, value in state.items() if name not in FITTED}
@@ -581,7 +633,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
-        # The reference task is a table whose columns have no order in time: R2 of 0.4
+        # scikit-learn's test uses a table whose columns have no order in time: R² is 0.4
         # after the default 50 epochs, 0.9 after 200.
         tags.regressor_tags.poor_score = True
         return tags

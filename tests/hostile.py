@@ -48,7 +48,7 @@ TOLD_BY_SCIKIT_LEARN = (
 TOLD_OF_INPUTS = (
     "Features? .* of X: values of up to .* float32",
     "y holds values of up to .* float32",
-    "After training, .* windows that differ get",
+    "After training, .* different windows get",
 )
 
 

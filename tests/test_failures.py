@@ -114,7 +114,7 @@ def test_windows_that_float32_can_hold_are_predicted_by_finite_numbers(value, re
 
 def test_difference_of_steps_that_float32_can_not_hold_is_an_error():
     regressor = make_regressor(residual=True).fit(WINDOWS, TARGETS)
-    with pytest.raises(ValueError, match=r"row \d leaves the finite numbers: X, or"):
+    with pytest.raises(ValueError, match=r"row \d is not finite: values of X, or"):
         regressor.predict(extreme_windows(3e38))
 
 
@@ -123,7 +123,7 @@ def test_prediction_beyond_float64_is_an_error():
     regressor = make_regressor(residual=True)  # which goes on in a straight line
     regressor.fit(WINDOWS, 1e308 * (last_step / np.abs(last_step).max()))
     assert np.isfinite(regressor.predict(WINDOWS)).all()
-    with pytest.raises(ValueError, match=r"leaves the finite numbers: X, or y in fit"):
+    with pytest.raises(ValueError, match=r"is not finite: values of X, or of y in fit"):
         regressor.predict(100 * WINDOWS)
 
 
@@ -259,7 +259,7 @@ def give_bad_windows(regressor, method):
 
 def name_no_device(regressor, method):
     regressor.set_params(device="nowhere")
-    with pytest.raises(ValueError, match="device='nowhere' can not be used"):
+    with pytest.raises(ValueError, match="device='nowhere' cannot be used"):
         getattr(regressor, method)(WINDOWS, TARGETS)
 
 
@@ -380,7 +380,7 @@ def test_targets_of_rows_that_are_not_trained_on_may_lie_anywhere(level):
 
 @pytest.mark.parametrize("device", ["cuda:99", "hpu", "nowhere", "cpu:x", ""])
 def test_device_that_is_not_there_is_named(device):
-    with pytest.raises(ValueError, match=f"device='{device}' can not be used here"):
+    with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
         make_regressor(device=device).fit(WINDOWS, TARGETS)
 
 
@@ -412,7 +412,7 @@ def test_model_that_asked_for_cuda_predicts_and_says_why_it_does_not_refit():
     regressor = make_regressor().fit(WINDOWS, TARGETS).set_params(device="cuda")
     loaded = pickle.loads(on_cuda(regressor))
     before = loaded.predict(WINDOWS)
-    with pytest.raises(ValueError, match="device='cuda' can not be used here"):
+    with pytest.raises(ValueError, match="device='cuda' cannot be used here"):
         loaded.fit(WINDOWS, TARGETS)
     np.testing.assert_array_equal(loaded.predict(WINDOWS), before)
     assert loaded.set_params(device="auto").fit(WINDOWS, TARGETS).device_ == "cpu"

@@ -302,7 +302,7 @@ def test_summary_of_no_shape_says_what_a_shape_is(input_shape):
 
 @pytest.mark.parametrize("n_outputs", [0, -1, 1.5, None, "1"])
 def test_summary_of_no_number_of_outputs_says_so(n_outputs):
-    with pytest.raises(ValueError, match="n_outputs should be an integer from 1, got"):
+    with pytest.raises(ValueError, match="n_outputs should be a positive integer, got"):
         make_regressor().summary((4, 2), n_outputs=n_outputs)
 
 

@@ -197,7 +197,7 @@ def test_weight_on_warm_up_rows_only_is_refused():
     X = WindowTransformer(seq_length=4).fit_transform(RNG.normal(size=(20, 2)))
     weights = np.zeros(20)
     weights[:4] = 1.0
-    with pytest.raises(ValueError, match="sample_weight is zero for every complete window"):
+    with pytest.raises(ValueError, match="sample_weight is 0 for every complete window"):
         make_regressor().fit(X, TARGETS, sample_weight=weights)
 
 

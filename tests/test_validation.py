@@ -249,7 +249,9 @@ def test_just_enough_rows_make_one_window(seq_length, horizon):
 
 
 def test_targets_of_another_length_are_told_with_both():
-    with pytest.raises(ValueError, match="X has 6 rows, but y has 5; every row"):
+    with pytest.raises(
+        ValueError, match=r"X has 6 rows, but y has 5\. Pass one target for"
+    ):
         make_windows(table(), np.zeros(5), seq_length=2)
 
 

@@ -204,7 +204,7 @@ def test_another_architecture_is_refused_and_the_fit_stays(name, value, go_on_wi
     regressor = make_regressor(warm_start=True).fit(WINDOWS, TARGETS)
     before = regressor.predict(WINDOWS)
     regressor.set_params(**{name: value})
-    with pytest.raises(ValueError, match=f"{name}={value} can not go on from a fit with"):
+    with pytest.raises(ValueError, match=f"{name}={value} cannot continue a fit with"):
         getattr(regressor, go_on_with)(WINDOWS, TARGETS)
     np.testing.assert_array_equal(regressor.predict(WINDOWS), before)
 

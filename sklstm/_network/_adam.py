@@ -1,7 +1,7 @@
-"""Adam by torch's fused kernel, called directly.
+"""Adam with torch's fused kernel, called directly.
 
-On the tutorial's network, what torch does around the kernel in each step (profiling,
-grouping by device, choosing among kernels) takes a seventh of the step of a whole fit;
+Around the kernel, torch's own step profiles, groups weights by device and chooses among
+kernels. On the tutorial's network, that takes a seventh of each training step;
 `python -m tests.benchmarks split` measures it.
 """
 
@@ -13,23 +13,22 @@ import torch
 from torch.optim import optimizer as torch_optimizer
 
 KERNEL = "_fused_adam_"
-# What the kernel is called with, if it is the one known here.
+# Signature of the kernel that this file can call.
 SCHEMA = (
     "aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, "
     "Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, "
     "float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, "
     "bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()"
 )
-# Hooks for every optimizer, whoever made it.
+# Attributes with the hooks that apply to every optimizer.
 GLOBAL_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 
 
 class FusedAdam(torch.optim.Adam):
-    """:class:`torch.optim.Adam` with ``fused=True``, without what surrounds its kernel.
+    """Adam of torch with ``fused=True``, whose step calls the kernel directly.
 
-    torch's own step is called wherever more is asked for than the plain method on the CPU:
-    with hooks, while a profiler runs, on the first step, and if this torch has another
-    kernel.
+    torch's own step is called in all other cases than the plain method on the CPU: with
+    hooks, while a profiler runs, in the first step, and if this torch has another kernel.
     """
 
     def __init__(self, params: Any, **kwargs: Any) -> None:
@@ -50,12 +49,12 @@ class FusedAdam(torch.optim.Adam):
             self._step_of_torch()
         return loss
 
-    # torch wraps the step of each class of optimizers in its profiler unless this says that
-    # it is done; the wrapper costs as much as the kernel.
+    # torch wraps the step of each optimizer class in its profiler unless this attribute
+    # says that it is done. The wrapper takes as long as the kernel.
     step.hooked = True  # type: ignore[attr-defined]
 
     def _is_watched(self) -> bool:
-        """Return whether someone looks at steps, or the kernel is not known."""
+        """Return whether hooks or a profiler observe steps, or the kernel is unknown."""
         return bool(
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
@@ -66,7 +65,7 @@ class FusedAdam(torch.optim.Adam):
 
     def _step_of_torch(self, closure: Callable[[], Any] | None = None) -> Any:
         step = torch.optim.Adam.step
-        if not getattr(step, "hooked", False):  # until someone makes a plain Adam
+        if not getattr(step, "hooked", False):  # true once a plain Adam has been made
             step = self.profile_hook_step(step)
         return step(self, closure)
 

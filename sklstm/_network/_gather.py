@@ -9,15 +9,16 @@ from torch import Tensor
 
 from sklstm.windows._views import iter_parts, underlying_series
 
-# Values that are gathered together, for as many batches as they make: a megabyte, small
-# beside any series that is worth its memory, and many batches of small networks.
+# Number of values to gather at a time, for as many batches as they fill: a megabyte. That
+# is little beside a long series, and holds many batches of a small network.
 N_VALUES_AT_ONCE = 2**18
 
 
 def windows_on(windows: NDArray, device: torch.device) -> NDArray | Tensor:
-    """Windows to gather from: a float32 view of their series where memory is the device's.
+    """Return the windows to gather from: on a device with its own memory, a float32 view.
 
-    Those that are no views of a series, and those on the CPU, stay as they are.
+    The series is then copied to the device once. Windows for the CPU, and windows that are
+    no view of a series, are returned unchanged.
     """
     series = None if device.type == "cpu" else underlying_series(windows)
     if series is None:
@@ -29,7 +30,7 @@ def windows_on(windows: NDArray, device: torch.device) -> NDArray | Tensor:
 def gather(
     source: NDArray | Tensor, rows: NDArray[np.integer], device: torch.device
 ) -> Tensor:
-    """The rows as a float32 tensor; all that is ever copied of the source."""
+    """Return the rows as a float32 tensor. No other part of the source is copied."""
     if isinstance(source, Tensor):
         return source[torch.from_numpy(rows).to(device)]
     return torch.from_numpy(source[rows].astype(np.float32)).to(device)
@@ -38,10 +39,10 @@ def gather(
 def iter_rows_of_one_length(
     n_known: NDArray[np.integer], seq_length: int, *, most: int
 ) -> Iterator[NDArray[np.intp]]:
-    """At most so many rows at a time that know equally many steps, complete ones first."""
-    # Not all rows are numbered at once, which would take as much memory as the series.
-    for looked_at in iter_parts(len(n_known), max(most, N_VALUES_AT_ONCE)):
-        rows = looked_at.start + np.flatnonzero(n_known[looked_at] == seq_length)
+    """Yield at most `most` rows that know equally many steps, complete windows first."""
+    # Numbering all rows at once would take as much memory as the series.
+    for chunk in iter_parts(len(n_known), max(most, N_VALUES_AT_ONCE)):
+        rows = chunk.start + np.flatnonzero(n_known[chunk] == seq_length)
         yield from (rows[part] for part in iter_parts(len(rows), most))
     incomplete = np.flatnonzero(n_known < seq_length)
     for length in np.unique(n_known[incomplete]):
@@ -50,7 +51,7 @@ def iter_rows_of_one_length(
 
 
 def pad(batch: Tensor, n_rows: int) -> Tensor:
-    """The batch with rows of zeros up to so many."""
+    """Return the batch, padded with rows of zeros to `n_rows` rows."""
     if len(batch) == n_rows:
         return batch
     padding = batch.new_zeros(n_rows - len(batch), *batch.shape[1:])

@@ -1,4 +1,4 @@
-"""The losses: of each, its torch class, its derivative, and what a plot calls it."""
+"""Table of the losses: their torch classes, their derivatives, and their names in plots."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of errors (output - target)."""
+    """Loss of errors (output - target), and everything that depends on which loss it is."""
 
     criterion: type[nn.Module]
     function: Callable[..., Tensor]  # torch's, of outputs and targets
     values: Callable[[Tensor], Tensor]  # of each error
     derivative: Callable[[Tensor], Tensor]  # of each value, by its error
     label: str
-    unit: str  # of scaled targets, in units that are the targets' own
+    unit: str  # of the loss of scaled targets, in terms of y
 
 
 LOSSES = {

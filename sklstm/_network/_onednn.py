@@ -1,9 +1,9 @@
-"""One layer of an LSTM by oneDNN, forward and backward, without autograd's graph.
+"""One layer of an LSTM in oneDNN, forward and backward, without autograd's graph.
 
-On the CPU, torch computes an LSTM by one call of oneDNN for each layer and direction, and
-one more for its gradients. The same calls are made here, through the only private operators
-of torch that this package uses. `is_available` tells whether this torch has them as they
-are known here; where it has not, `_gradients` goes through autograd.
+On the CPU, torch computes an LSTM with one call of oneDNN per layer and direction, and one
+more for its gradients. This file makes the same calls, through private operators of torch.
+`is_available` checks that this torch has these operators with the known signatures; if not,
+`_gradients` uses autograd.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from torch import Tensor
 FORWARD = "mkldnn_rnn_layer"
 BACKWARD = "mkldnn_rnn_layer_backward"
 
-# What their schemas are called with, and return: names and types of the arguments.
+# Names and types of their arguments.
 FORWARD_ARGUMENTS = (
     "Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, "
     "Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, "
@@ -33,7 +33,7 @@ SCHEMAS = {
     FORWARD: f"aten::{FORWARD}({FORWARD_ARGUMENTS}) -> ({', '.join(['Tensor'] * 4)})",
     BACKWARD: f"aten::{BACKWARD}({BACKWARD_ARGUMENTS}) -> ({', '.join(['Tensor'] * 7)})",
 }
-LSTM = 2  # in torch's numbering of recurrent cells
+LSTM = 2  # number of this kind of recurrent cell in torch
 
 
 class LayerRun(NamedTuple):
@@ -49,7 +49,7 @@ class LayerRun(NamedTuple):
 
 
 def is_available() -> bool:
-    """Return whether torch computes by oneDNN here, through the operators known here."""
+    """Return whether torch uses oneDNN here, with the operators known to this file."""
     is_on = torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
     return is_on and _has_known_schemas()
 
@@ -72,7 +72,7 @@ def layer_run(
 ) -> LayerRun:
     """Run one layer in one direction over steps (seq_length, b, F or width)."""
     weights = [weight.detach() for weight in weights]
-    # torch gives a workspace only where gradients are enabled.
+    # torch returns a workspace only if gradients are enabled.
     with torch.enable_grad():
         results = getattr(torch.ops.aten, FORWARD)(
             steps,
@@ -95,10 +95,10 @@ def layer_run(
 def layer_gradients(
     run: LayerRun, grad_outputs: Tensor | None, grad_hidden: Tensor | None, *, reverse: bool
 ) -> tuple[Tensor, ...]:
-    """Return the gradients by the steps, the two weights and the two biases of a run.
+    """Return the gradients with respect to the steps, two weights and two biases of a run.
 
-    Given are those by its outputs (seq_length, b, units) or its last hidden state
-    (1, b, units).
+    `grad_outputs` (seq_length, b, units) and `grad_hidden` (1, b, units) are the gradients
+    with respect to its outputs and to its last hidden state.
     """
     return getattr(torch.ops.aten, BACKWARD)(
         run.steps,

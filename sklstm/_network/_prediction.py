@@ -1,10 +1,10 @@
-"""Predictions: the module itself, called on batches of a few fixed widths.
+"""Predictions that do not depend on the other rows: calls of a few fixed widths.
 
-How a matrix product is summed depends on its shape, not on its numbers. So a row has the
-same bits in every call of one width, if its place in the call does not matter; a trial on
-random numbers tells, once for each shape of network, number of steps and width in a
-process. Full calls are as wide as the caches allow, and the rows that are left over are
-padded to the narrowest width that gives the same bits.
+The order of the sums in a matrix product depends on its shape, not on its numbers. So a row
+has the same bits in every call of one *width* (number of windows), provided that its place
+in the call does not matter. A trial on random numbers finds that out, once in a process for
+each shape of network, number of steps and width. Full calls are as wide as the caches
+allow. The rows that remain are padded to the narrowest width that gives the same bits.
 """
 
 from collections.abc import Iterator
@@ -20,22 +20,21 @@ from sklstm._network._gather import gather, iter_rows_of_one_length, pad, window
 from sklstm._network._module import LSTMModule, is_stock_module
 from sklstm._network._runtime import ordered_map
 
-# A call takes so many windows that their state (units * windows) and what they read
-# (steps * features * windows) stay in the caches, but enough for it not to be mostly
-# overhead.
+# A full call has as many windows as keep their state (units * windows) and their input
+# (steps * features * windows) in the caches, but enough for the overhead to be small.
 STATE_SIZE = 2**15
 READ_SIZE = 2**17
 FEWEST, MOST = 64, 1024
 # The narrowest call: two vectors of eight.
 NARROWEST = 16
-# Windows of a call on a device of its own, where calls cost more than what they compute.
+# Number of windows of a call on another device than the CPU, where calls are expensive.
 ON_DEVICE = 1024
-# Calls that a thread makes for one part, whose start costs less than a call.
+# Number of full calls in one task of a thread, so that starting the task costs little.
 N_CALLS_AT_ONCE = 2
 
 
 class _Shape(NamedTuple):
-    """Everything that decides how the sums of a network are computed, but its numbers."""
+    """Everything but the weights that decides in which order a network computes sums."""
 
     n_features: int
     n_outputs: int
@@ -66,7 +65,7 @@ def predict(
 ) -> NDArray[np.float64]:
     """Return outputs (n_samples, n_outputs), each from the steps that its row knows.
 
-    A row's bits do not depend on which rows share the call.
+    The bits of a row do not depend on the rows that it is computed with.
     """
     device, seq_length = next(module.parameters()).device, windows.shape[1]
     module.eval()
@@ -75,7 +74,7 @@ def predict(
     if device.type == "cpu" and isinstance(module, LSTMModule) and is_stock_module(module):
         shape = _Shape.of(module)
 
-    @torch.inference_mode()  # each thread has modes of its own
+    @torch.inference_mode()  # each thread has its own modes
     @torch.autocast(device.type, enabled=False)
     def outputs_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         n_steps, parts = int(n_known[rows[0]]), []
@@ -109,7 +108,7 @@ def n_at_once(module: nn.Module, seq_length: int) -> int:
 def _iter_calls(
     n_rows: int, n_steps: int, widest: int, shape: _Shape | None
 ) -> Iterator[tuple[slice, int]]:
-    """Yield the rows of each call, and how wide it is with its padding."""
+    """Yield the rows of each call, and its width with padding."""
     start = 0
     while start < n_rows:
         width = _call_width(n_rows - start, n_steps, widest, shape)
@@ -118,10 +117,11 @@ def _iter_calls(
 
 
 def _call_width(n_rows: int, n_steps: int, widest: int, shape: _Shape | None) -> int:
-    """Return the width of the next call: rows have the same bits in every one of them.
+    """Return the width of the next call; rows have the same bits in calls of any of them.
 
-    Those of the narrowest width in which a row's place does not matter; of one row alone
-    where there is none. A network that cannot be tried is called with one width.
+    These are the bits of the narrowest width in which the place of a row does not matter,
+    or of a row alone if there is no such width. A network that cannot be tried is always
+    called with the widest.
     """
     if shape is None:
         return widest
@@ -141,10 +141,10 @@ def _call_width(n_rows: int, n_steps: int, widest: int, shape: _Shape | None) ->
 
 @lru_cache(maxsize=4096)
 def _bits_in_call(shape: _Shape, n_steps: int, width: int) -> bytes | None:
-    """Return the bits of random rows in calls of a width; None where places differ.
+    """Return the bits of random rows in calls of a width; None if they depend on the place.
 
-    The hidden states are looked at too: a difference in one of them can be rounded off in
-    the few outputs.
+    The hidden states are compared too: rounding can hide their differences in the few
+    outputs.
     """
     module = _random_module(shape)
     generator = torch.Generator("cpu").manual_seed(n_steps)
@@ -166,11 +166,11 @@ def _bits_in_call(shape: _Shape, n_steps: int, width: int) -> bytes | None:
 
 @lru_cache(maxsize=1)
 def _random_module(shape: _Shape) -> LSTMModule:
-    """Return a network of the shape, whose weights are all at work."""
+    """Return a network of the shape, with random weights that are all in use."""
     generator = torch.Generator("cpu").manual_seed(0)
-    form = shape._asdict()
-    del form["settings"]
-    module = LSTMModule(**form, dropout=0.0).to_empty(device="cpu")
+    parameters = shape._asdict()
+    del parameters["settings"]
+    module = LSTMModule(**parameters, dropout=0.0).to_empty(device="cpu")
     for weight in [*module.parameters(), *module.buffers()]:
         weight.normal_(std=shape.units**-0.5, generator=generator)
     return module.eval()

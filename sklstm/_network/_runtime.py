@@ -1,13 +1,14 @@
-"""Where the network computes: the device, one thread of torch's, and torch's modes.
+"""The device, the number of threads, and the modes of torch with which a network computes.
 
-Sums that torch shares among threads have other bits on more of them, and on small networks
-its threads wait for each other longer than they compute; beside a busy process, many times
-longer. So torch computes with one thread here, and what is large is cut into parts, by its
-shape alone, that several threads of our own take as they become free: as many as torch has
-in the calling thread. A part has the bits of one thread, and parts are joined in order.
+Floating-point sums depend on the order of addition, which depends on the number of threads.
+On small networks, the threads of torch also wait for each other longer than they compute,
+and many times longer beside a busy process. So torch computes with one thread here. Large
+work is divided into parts, by its shape alone, which threads of our own take as they become
+free: as many threads as torch has in the calling thread. Each part has the bits of one
+thread, and the parts are put together in order.
 
-torch keeps a count of threads for each thread that asks for it, and one that new threads
-start from. `torch.set_num_threads` sets both; here only the former changes.
+torch stores a number of threads for each thread that asks for it, and one for new threads.
+`torch.set_num_threads` sets both; here only the first changes.
 """
 
 import os
@@ -37,7 +38,7 @@ def resolve_device(device: str) -> str:
         torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError) as error:
         raise ValueError(
-            f"device={device!r} can not be used here: {error}. Use 'auto', 'cpu', or a "
+            f"device={device!r} cannot be used here: {error}. Use 'auto', 'cpu', or a "
             "device that this torch has."
         ) from error
     return device
@@ -45,7 +46,7 @@ def resolve_device(device: str) -> str:
 
 @contextmanager
 def training_modes() -> Iterator[None]:
-    """Compute gradients in float32, whatever modes of torch are on around the call."""
+    """Compute gradients in float32, whatever modes of torch the caller has set."""
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -62,7 +63,7 @@ def training_modes() -> Iterator[None]:
 def one_thread() -> Iterator[None]:
     """Let torch compute with one thread, and `ordered_map` with as many as torch had.
 
-    The count of the calling thread is afterwards what it was.
+    Afterwards, the calling thread has the same number of threads as before.
     """
     n_threads = _own_count()
     if n_threads == 1:
@@ -81,10 +82,10 @@ def one_thread() -> Iterator[None]:
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Yield the results in the order of the items, several of them computed at a time.
+    """Yield the results in the order of the items, computing several at a time.
 
-    `function` always runs with one torch thread: in this thread where it has no more, else
-    in those of a pool, which have torch's modes (`no_grad`) of their own.
+    `function` always runs with one torch thread: in this thread if it has only one, else in
+    the threads of a pool, which have their own modes of torch (such as `no_grad`).
     """
     n_threads = max(_own_count(), getattr(_local, "n_workers", 1))
     if n_threads == 1:
@@ -94,7 +95,7 @@ def ordered_map(
     try:
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) > 2 * n_threads:  # results that wait to be joined take memory
+            if len(pending) > 2 * n_threads:  # waiting results take memory
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -104,7 +105,7 @@ def ordered_map(
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:
-    """Return so many threads of one torch thread each, kept for the next call."""
+    """Return a pool of threads with one torch thread each, kept for later calls."""
     with _lock:
         if n_threads not in _pools:
             _pools[n_threads] = ThreadPoolExecutor(
@@ -114,27 +115,28 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
 
 
 def _own_count() -> int:
-    """Return how many threads torch has in this thread, which from now on it keeps.
+    """Return the number of threads of torch in this thread, and fix it.
 
-    A thread takes the count of new threads when it first asks, which may be in the middle
-    of a parallel operation. Here it asks while no other thread is changing that count.
+    A thread takes over the number for new threads when it first asks, which may be in the
+    middle of a parallel operation. Here it asks while no other thread changes that number.
     """
     _survive_fork()
     with _count_lock:
         return torch.get_num_threads()
 
 
-# Held while the count of new threads is not what it should be.
+# Held while the number for new threads is temporarily wrong.
 _count_lock = threading.RLock()
 
 
 def _set_own_count(n_threads: int) -> None:
-    """Set the count of this thread, and leave that of new threads as it is.
+    """Set the number of threads of this thread, and leave that for new threads unchanged.
 
-    torch has no such call: a thread of our own reads the latter before and sets it after.
+    torch has no such call. So another thread reads the number for new threads before, and
+    sets it again afterwards.
     """
     with _count_lock:
-        torch.get_num_threads()  # or the first parallel operation would set it once more
+        torch.get_num_threads()  # else the first parallel operation would set it again
         is_read, is_set = threading.Event(), threading.Event()
 
         def put_back() -> None:
@@ -154,7 +156,7 @@ def _set_own_count(n_threads: int) -> None:
 
 
 def _survive_fork() -> None:
-    """Compute with one thread in a forked child, which would hang with more."""
+    """Compute with one thread in a forked child, which would hang with more threads."""
     global _is_forked
     if _is_forked:
         _is_forked = False
@@ -162,7 +164,7 @@ def _survive_fork() -> None:
 
 
 def _forget_threads() -> None:
-    """Forget what a forked child has not got: threads, and locks that they held."""
+    """Forget the threads, and the locks that they held, which a forked child lacks."""
     global _lock, _count_lock, _local, _is_forked
     _lock, _count_lock, _local = threading.Lock(), threading.RLock(), threading.local()
     _pools.clear()

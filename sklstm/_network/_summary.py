@@ -4,7 +4,7 @@ from sklstm._network._module import LSTMModule
 
 
 def layer_table(module: LSTMModule, seq_length: int) -> str:
-    """Layers, the shapes of their outputs and their parameter counts, as Keras's."""
+    """Return a table of layers, output shapes and parameter counts, as Keras prints it."""
     lstm, rows = module.lstm, []
     n_directions = 2 if lstm.bidirectional else 1
     width = n_directions * lstm.hidden_size

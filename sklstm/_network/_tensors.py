@@ -1,4 +1,4 @@
-"""Tensors to arrays and back, in nests of dicts and lists."""
+"""Tensors to arrays and back, in nested dicts and lists."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 
 
 def to_arrays(state: Any) -> Any:
-    """The same nest of dicts and lists, with arrays for tensors."""
+    """Return a copy of nested dicts and lists, with arrays in place of tensors."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().numpy().copy()
     if isinstance(state, dict):
@@ -18,7 +18,7 @@ def to_arrays(state: Any) -> Any:
 
 
 def to_tensors(state: Any) -> Any:
-    """The reverse of `to_arrays`."""
+    """Return a copy of nested dicts and lists, with tensors in place of arrays."""
     if isinstance(state, np.ndarray):
         return torch.from_numpy(state.copy())
     if isinstance(state, dict):

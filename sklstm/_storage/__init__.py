@@ -1,6 +1,7 @@
-"""Arrays and plain values to bytes and back; knows nothing of networks.
+"""Saved state: arrays and plain values to bytes and back; knows nothing of networks.
 
-`_trees` turns a history into columns, `_digest` computes the SHA-256 of any value,
-`_checksum` guards a saved estimator and `_attributes` what it may hold. `_format` is the
-content of a checkpoint and `_files` its file. Begin with `_checksum`.
+Begin with `_checksum`, which lets a saved estimator notice damage: `_digest` computes the
+SHA-256 of any value, and `_attributes` decides what an estimator's state may contain.
+`_trees` stores a training history compactly. `_files` reads and writes a checkpoint file,
+and `_format` turns its content into bytes.
 """

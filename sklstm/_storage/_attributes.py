@@ -1,16 +1,18 @@
-"""Which attributes a saved estimator may hold.
+"""Check of the attributes that a saved estimator may hold.
 
-A file that could add any attribute could replace `predict`. So one of our own classes holds
-its parameters, what `fit` sets, and what scikit-learn's own methods set. An instance of a
-subclass may hold others too, unless they hide a method or anything else that our class has.
+A file that could add any attribute could replace `predict`. So an instance of one of our
+classes may hold only its parameters, the attributes that `fit` sets, and those that
+scikit-learn's own methods set. An instance of a subclass may hold others, unless they hide
+a method or any other attribute of our class.
 """
 
 import inspect
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-# Set by set_output, set_fit_request and set_callbacks, and during a fit with callbacks.
+# Attributes set by set_output, set_fit_request and set_callbacks, and during a fit with
+# callbacks.
 SET_BY_SKLEARN = {
     "_callback_fit_ctx",
     "_metadata_request",
@@ -24,12 +26,12 @@ SET_BY_SKLEARN = {
 
 
 def unknown_attributes(
-    state: dict[Any, Any], estimator: type, *, base: type, fitted: Collection[str]
-) -> list[Any]:
-    """Names in a state that no file may add to an instance of `estimator`.
+    state: Iterable[object], estimator: type, *, base: type, fitted: Collection[str]
+) -> list[object]:
+    """Return the names in a state that no file may add to an instance of `estimator`.
 
-    `base` is our class, of which `estimator` is the same or a subclass; `fitted` are the
-    names that its `fit` sets.
+    `base` is our class; `estimator` is this class or a subclass. `fitted` are the names of
+    the attributes that its `fit` sets.
     """
     known = {*inspect.signature(estimator).parameters, *fitted, *SET_BY_SKLEARN}
     known.update(inspect.signature(base).parameters)
@@ -40,7 +42,7 @@ def unknown_attributes(
     ]
 
 
-def _may_be_added(name: Any, estimator: type, base: type) -> bool:
+def _may_be_added(name: object, estimator: type, base: type) -> bool:
     if estimator is base or not isinstance(name, str) or name.startswith("__"):
         return False
     missing = object()
@@ -53,7 +55,7 @@ def _may_be_added(name: Any, estimator: type, base: type) -> bool:
 def without_unknown_attributes(
     state: dict[str, Any], estimator: type, *, base: type, fitted: Collection[str]
 ) -> dict[str, Any]:
-    """Return the state that can be loaded again; warn where something is left out."""
+    """Return the part of a state that can be loaded again; warn if any is left out."""
     unknown = unknown_attributes(state, estimator, base=base, fitted=fitted)
     if not unknown:
         return state
@@ -62,6 +64,6 @@ def without_unknown_attributes(
         "file or copy of it may add an attribute, so this is left out. Keep it beside the "
         "model, or set it in a subclass.",
         UserWarning,
-        stacklevel=4,  # what calls __getstate__
+        stacklevel=4,  # the caller of __getstate__
     )
     return {name: value for name, value in state.items() if name not in unknown}

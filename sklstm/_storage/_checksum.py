@@ -1,8 +1,8 @@
-"""The checksum of a saved estimator, which lets loading notice damage and age.
+"""The checksum of a saved estimator, by which loading notices damage and other versions.
 
-An estimator's state is its `vars`, of arrays and plain values. Saving adds the format, the
-versions that wrote it, and a SHA-256 of all the rest. A file may have a checksum of its
-own, as a zip archive has, or none, as a pickle.
+The state of an estimator is its `vars`: arrays and plain values. Saving adds the format,
+the versions of the packages, and a SHA-256 of everything else. File formats may have a
+checksum of their own, such as zip archives, or none, such as pickle.
 """
 
 import inspect
@@ -20,24 +20,25 @@ from sklstm._storage._digest import sha256
 from sklstm._version import __version__
 
 CHECKSUM = "_checksum"
-# Raised when an older sklstm would misread what this one writes.
+# Increased when an older sklstm would misread what this one writes.
 FORMAT = 2
 
 
 class SavedVersionWarning(InconsistentVersionWarning):
-    """Warning where what is loaded was saved by other versions.
+    """Warning that a model is loaded by other versions than those that saved it.
 
-    Of sklstm, scikit-learn or torch; local builds of one version, such as 2.13.0+cpu and
-    2.13.0+cu130, count as the same. A filter for scikit-learn's own
+    Filter it to ignore the warning, or turn it into an error, as in the example below. The
+    versions of sklstm, scikit-learn and torch are compared; local builds of one version,
+    such as 2.13.0+cpu and 2.13.0+cu130, count as the same. A filter for scikit-learn's own
     :class:`~sklearn.exceptions.InconsistentVersionWarning` covers it too.
 
     Parameters
     ----------
     estimator_name : str
-        Class of what is loaded.
+        Class of the loaded model.
 
     saved_by : dict of str to str
-        Version of each package when it was saved.
+        Version of each package when the model was saved.
 
     loaded_by : dict of str to str
         Version of each package now.
@@ -48,11 +49,11 @@ class SavedVersionWarning(InconsistentVersionWarning):
         As above.
 
     original_sklearn_version, current_sklearn_version : str
-        Those of scikit-learn among them.
+        Versions of scikit-learn.
 
     See Also
     --------
-    sklearn.exceptions.InconsistentVersionWarning : The same for scikit-learn's estimators.
+    sklearn.exceptions.InconsistentVersionWarning : Warning for scikit-learn's estimators.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class SavedVersionWarning(InconsistentVersionWarning):
     LSTMRegressor was saved by sklstm 1.0, torch 2.13.0 and is loaded by sklstm 1.1,
     torch 2.14.0. Compare its predictions with known ones...
 
-    As an error, before a model of other versions can predict:
+    Turn it into an error, so that no model of other versions predicts:
 
     >>> import warnings
     >>> with warnings.catch_warnings():
@@ -96,7 +97,7 @@ class SavedVersionWarning(InconsistentVersionWarning):
         self.loaded_by = loaded_by
 
     def __str__(self) -> str:
-        """Both versions of each package that differs."""
+        """Return both versions of each package that differs, and what to do."""
         names = [n for n, v in self.loaded_by.items() if self.saved_by.get(n) != v]
         saved, loaded = (
             ", ".join(f"{name} {versions.get(name)}" for name in names)
@@ -104,14 +105,14 @@ class SavedVersionWarning(InconsistentVersionWarning):
         )
         return (
             f"{self.estimator_name} was saved by {saved} and is loaded by {loaded}. "
-            "Compare its predictions with known ones, or load it by the versions that "
+            "Compare its predictions with known ones, or load it with the versions that "
             "saved it."
         )
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Version of each package that decides what a state means."""
+    """Return the version of each package on which the meaning of a state depends."""
     torch = metadata.version("torch").partition("+")[0]
     return {"sklstm": __version__, "scikit-learn": sklearn.__version__, "torch": torch}
 
@@ -119,23 +120,23 @@ def versions() -> dict[str, str]:
 def with_checksum(
     state: dict[str, Any], estimator: type, *, base: type, fitted: Collection[str]
 ) -> dict[str, Any]:
-    """Add the checksum to a state, and leave out what could not be loaded again."""
+    """Add the checksum to a state, without attributes that could not be loaded again."""
     state = without_unknown_attributes(state, estimator, base=base, fitted=fitted)
     header = {"format": FORMAT, "versions": dict(versions())}
     return {**state, CHECKSUM: {**header, "sha256": sha256([header, state])}}
 
 
 def verify_checksum(
-    state: Any,
+    state: object,
     estimator: type,
     *,
     base: type,
     fitted: Collection[str],
     packages: Iterable[str] = ("sklstm", "scikit-learn", "torch"),
 ) -> dict[str, Any]:
-    """Return the state without its checksum, or raise; warn where other versions wrote it.
+    """Return the state without its checksum, or raise an error if it is damaged.
 
-    `base` and `fitted` are those of `unknown_attributes`.
+    Warn if other versions wrote it. `base` and `fitted` are as in `unknown_attributes`.
     """
     name = estimator.__name__
     header, content = _verified(state, name)
@@ -143,7 +144,7 @@ def verify_checksum(
         raise ValueError(
             f"This {name} was saved in format {header['format']!r} by sklstm "
             f"{header['versions'].get('sklstm')}; sklstm {__version__} reads format "
-            f"{FORMAT}. Load it by the version that saved it, or a later one."
+            f"{FORMAT}. Load it with the version that saved it, or a later one."
         )
     unknown = unknown_attributes(content, estimator, base=base, fitted=fitted)
     if unknown:
@@ -155,13 +156,13 @@ def verify_checksum(
             SavedVersionWarning(
                 estimator_name=name, saved_by=saved_by, loaded_by=loaded_by
             ),
-            stacklevel=3,  # what calls __setstate__
+            stacklevel=3,  # the caller of __setstate__
         )
     return parameter_defaults(estimator) | content
 
 
 def _verified(state: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a state into its header and its content, if they are what was saved."""
+    """Return the header and the content of a state, if the checksum is right."""
     checksum = state.get(CHECKSUM) if isinstance(state, dict) else None
     if not isinstance(checksum, dict) or checksum.keys() != {
         "format",
@@ -183,17 +184,17 @@ def _verified(state: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def parameter_defaults(estimator: type) -> dict[str, Any]:
-    """Values of the parameters, for those that a state is too old to know."""
+    """Return the defaults of the parameters, for those that an old state does not have."""
     parameters = inspect.signature(estimator).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 class DamageError(ValueError):
-    """Error of a saved state that is not what was saved; a ValueError to users."""
+    """Error of a saved state that is damaged; users catch it as a ValueError."""
 
 
 def damage_error(name: str, found: str) -> DamageError:
-    """Build the error of a saved state that is not what was saved."""
+    """Return the error of a saved state that is damaged, which says what was found."""
     return DamageError(
         f"The saved {name} is damaged, or was written by something else: {found}. Load "
         "another copy, or save the model again."

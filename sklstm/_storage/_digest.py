@@ -1,9 +1,9 @@
-"""The SHA-256 of a value, the same in every file format and process.
+"""The SHA-256 of a value, which is equal in every file format and process.
 
-Numbers and strings count by value, whether they are Python's or NumPy's; arrays by type,
-shape and content; tuples as lists. Objects count by their class and their attributes.
-Only the name counts of functions, of classes, and of objects that read or write their state
-themselves: what they would be after loading cannot be known from what they are now.
+Numbers and strings are hashed by value, whether they are Python's or NumPy's; arrays by
+type, shape and content; tuples as lists; objects by their class and their attributes.
+Functions, classes, and objects that read or write their state themselves are hashed by name
+only: what they are now does not show what they would be after loading.
 """
 
 import copyreg
@@ -11,7 +11,7 @@ import enum
 import hashlib
 import inspect
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
@@ -24,27 +24,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUMBERS_AND_TEXT = (bool, int, float, complex, str, bytes, type(None))
-# Objects whose repr is their whole value. A datetime is a date.
+# Types whose repr is the whole value. A datetime is a date.
 DEFINED_BY_REPR = (date, time, timedelta, Decimal, Fraction, PurePath, range, slice)
 
+# Content of objects of other types.
+CONTENT_OF: dict[type | tuple[type, ...], Callable[[Any], object]] = {
+    np.random.RandomState: lambda state: state.get_state(legacy=False),
+    np.random.Generator: lambda generator: generator.bit_generator.state,
+    partial: lambda call: [call.func, call.args, call.keywords],
+    MethodType: lambda method: [method.__func__, method.__self__],
+    enum.Enum: lambda member: member.name,
+    tzinfo: str,
+    DEFINED_BY_REPR: repr,
+}
 
-def sha256(value: Any) -> str:
-    """Digest of a nest of arrays, plain values and objects, in hexadecimal."""
+
+def sha256(value: object) -> str:
+    """Return the digest of nested arrays, plain values and objects, in hexadecimal."""
     return _Digests().of(value).hex()
 
 
 class _Digests:
     """Digests of the parts of one value.
 
-    A part that occurs many times is read once, so that a small file whose lists share
-    their items cannot take forever.
+    A part that occurs many times is hashed once. Otherwise, a small file whose lists share
+    their items could take forever.
     """
 
     def __init__(self) -> None:
-        # With the part itself, whose id would otherwise be free for another one.
-        self._by_id: dict[int, tuple[Any, bytes]] = {}
+        # Stored with the part itself, whose id could otherwise be reused by another one.
+        self._by_id: dict[int, tuple[object, bytes]] = {}
 
-    def of(self, value: Any) -> bytes:
+    def of(self, value: object) -> bytes:
+        """Return the digest of a value."""
         if isinstance(value, (np.ndarray, np.generic)) and value.ndim == 0:
             value = _python_scalar(value)
         if isinstance(value, NUMBERS_AND_TEXT):
@@ -54,7 +66,7 @@ class _Digests:
             self._by_id[id(value)] = value, self._of_parts(value)
         return self._by_id[id(value)][1]
 
-    def _of_parts(self, value: Any) -> bytes:
+    def _of_parts(self, value: object) -> bytes:
         if isinstance(value, np.ndarray):
             return self._of_array(value)
         if isinstance(value, dict):
@@ -76,7 +88,7 @@ class _Digests:
         if array.dtype.hasobject or array.dtype.kind == "T":
             return _hash("objects", [shape, self.of(np.asarray(array).ravel().tolist())])
         if array.dtype.kind in "fc" and array.real.itemsize > 8:
-            # Beyond 64 bits the bytes hold padding, which is not part of the value.
+            # Above 64 bits, the bytes include padding, which is not part of the value.
             return _hash("long", [shape, *(repr(x).encode() for x in array.ravel())])
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         content = array.reshape(-1).view(np.uint8) if array.nbytes else b""
@@ -92,41 +104,30 @@ def _hash(kind: str, parts: Iterable[Any]) -> bytes:
 
 
 def _python_scalar(value: Any) -> Any:
-    """The Python number or text of a NumPy one; times and the like stay arrays."""
+    """Return the Python number or text of a NumPy scalar; times and others stay arrays."""
     array = np.asarray(value)
     plain = array.item()
     is_exact = array.dtype.kind in "biufcUST" and isinstance(plain, NUMBERS_AND_TEXT)
     return plain if is_exact or array.dtype.kind == "O" else array
 
 
-def _content(value: Any) -> Any:
-    """What counts of an object besides its class, as far as it can be known."""
-    if isinstance(value, np.random.RandomState):
-        return value.get_state(legacy=False)
-    if isinstance(value, np.random.Generator):
-        return value.bit_generator.state
-    if isinstance(value, partial):
-        return [value.func, value.args, value.keywords]
-    if isinstance(value, MethodType):
-        return [value.__func__, value.__self__]
-    if isinstance(value, enum.Enum):
-        return value.name
+def _content(value: object) -> object:
+    """Return the content of an object, besides its class, as far as it can be known."""
+    for kind, content in CONTENT_OF.items():
+        if isinstance(value, kind):
+            return content(value)
     if inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, np.ufunc):
         return _qualified_name(value)
-    if isinstance(value, tzinfo):
-        return str(value)
-    if isinstance(value, DEFINED_BY_REPR):
-        return repr(value)
     return value.__getstate__() if _is_its_attributes(type(value)) else None
 
 
-def _qualified_name(value: Any) -> str:
+def _qualified_name(value: object) -> str:
     name = getattr(value, "__qualname__", getattr(value, "__name__", ""))
     return f"{getattr(value, '__module__', None)}.{name}"
 
 
 def _is_its_attributes(cls: type) -> bool:
-    """Whether saving and copying restore an object's attributes and do nothing else."""
+    """Return whether saving and copying restore the attributes and do nothing else."""
     return (
         cls.__reduce_ex__ is object.__reduce_ex__
         and cls.__reduce__ is object.__reduce__

@@ -6,9 +6,8 @@ A reader finds a complete file or none. The checkpoint holds
     line 2   SHA-256 of all that follows, in hexadecimal
     rest     the content, as in `_format`: a line of JSON, and the bytes of the arrays
 
-Nothing in it can run. Two files of its own stand beside it for a while, both hidden and
-named after it: the one that is being written, and the lock. What a fit writes into it is
-in `_resume`.
+Nothing in it is executed. During a fit, two hidden files beside it are named after it: the
+next version, while it is being written, and the lock. `_resume` decides on the content.
 """
 
 import errno
@@ -28,7 +27,7 @@ from sklstm._storage._format import from_bytes, to_bytes
 
 FIRST_LINE = b"sklstm checkpoint "
 FORMAT = b"2"
-# Ends of the names of the files beside it.
+# Endings of the names of the two files beside it.
 PART, LOCK = ".sklstm-part", ".sklstm-lock"
 LONGEST_NAME = 255  # bytes, in most file systems
 N_HEX = 64  # digits of a SHA-256
@@ -36,14 +35,14 @@ N_HEX = 64  # digits of a SHA-256
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """The file of one fit: `name` as the user gave it, `path` without links."""
+    """File of one fit: `name` as the user gave it, and `path` without links."""
 
     name: str
     path: Path
 
     @classmethod
     def of(cls, checkpoint: str | os.PathLike[str]) -> Self:
-        """Resolve the path once, so that a fit that changes its folder keeps its file."""
+        """Resolve the path once, so that it stays valid if the working folder changes."""
         name = os.fsdecode(checkpoint)
         try:
             is_a_name = bool(name) and b"\0" not in os.fsencode(name)
@@ -51,15 +50,15 @@ class CheckpointFile:
             is_a_name = False
         if not is_a_name or name.endswith((PART, LOCK)):
             raise ValueError(
-                f"checkpoint={name!r} is not the path of a file that a fit can have. Pass "
-                "another one, or None."
+                f"checkpoint={name!r} cannot be used as the path of a file. Pass another "
+                "path, or None."
             )
         return cls(name, Path(os.path.realpath(name)))
 
     def read(self) -> Any:
-        """Return what was written, or None where there is no file."""
+        """Return what was written, or None if there is no file."""
         try:
-            # Before it is opened, since opening a device may do something to it.
+            # Checked before it is opened, since opening a device may have side effects.
             self._check_regular(os.stat(self.path))
             with _opened(self.path) as file:
                 self._check_regular(os.fstat(file.fileno()))
@@ -67,8 +66,8 @@ class CheckpointFile:
         except FileNotFoundError:
             return None
 
-    def write(self, content: Any) -> None:
-        """Replace the file in one step: a reader finds the earlier one or this one."""
+    def write(self, content: object) -> None:
+        """Replace the file in one step: a reader finds the earlier or the new version."""
         document, arrays = to_bytes(content)
         digest = hashlib.sha256(document + b"\n")
         for array in arrays:
@@ -85,10 +84,10 @@ class CheckpointFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other fits from writing the file meanwhile, in this process or another.
+        """Keep other fits, in this process or another, from writing the file meanwhile.
 
-        The lock ends with the process that holds it, however that ends. Its children do
-        not inherit it: filelock closes it in them.
+        The lock ends with the process that holds it, however that process ends. Children
+        do not inherit it: filelock closes it in them.
         """
         path = path_beside(self.path, LOCK)
         os.stat(path.parent)  # filelock would make a folder that is not there
@@ -110,10 +109,10 @@ class CheckpointFile:
                 _remove_and_release(path, lock)
 
     def _content(self, file: BufferedReader) -> Any:
-        """Read line by line: no more of a file than what shows that it is not ours."""
+        """Read the content line by line; stop as soon as a line shows a foreign file."""
         first = file.readline(len(FIRST_LINE) + 16)
         if not first.startswith(FIRST_LINE):
-            raise self._foreign("a file that no fit of sklstm wrote")
+            raise self._foreign("a file that was not written by sklstm")
         if first != FIRST_LINE + FORMAT + b"\n":
             found = first[len(FIRST_LINE) :].strip().decode(errors="replace")
             raise ValueError(
@@ -132,7 +131,7 @@ class CheckpointFile:
             raise self.damage_error(str(error) or type(error).__name__) from error
 
     def damage_error(self, found: str) -> ValueError:
-        """Build the error of a file that is not what a fit wrote."""
+        """Return the error of a damaged file, which says what was found."""
         return ValueError(
             f"checkpoint={self.name!r} is damaged: {found}. Take another copy, or remove "
             "it to start from scratch."
@@ -146,18 +145,18 @@ class CheckpointFile:
 
     def _taken(self, path: Path) -> ValueError:
         return ValueError(
-            f"checkpoint={self.name!r} needs the name {path.name!r} beside it, where "
-            "something stands that is not sklstm's. Remove that, or choose another path."
+            f"checkpoint={self.name!r} needs the file {path.name!r} beside it, but "
+            "something else has that name. Remove it, or choose another path."
         )
 
     def _check_regular(self, status: os.stat_result) -> None:
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
-            raise self._foreign("no regular file")
+            raise self._foreign("not a regular file")
 
     def _check_not_foreign(self) -> None:
-        """Refuse to replace what someone else put there since the fit began."""
+        """Check that nobody else has put a file there since the fit began."""
         if os.path.lexists(self.path) and not _begins(self.path, FIRST_LINE):
             raise self._foreign("a file that someone else put there during the fit")
 
@@ -215,14 +214,14 @@ def path_beside(path: Path, end: str) -> Path:
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
     now = os.fstat(descriptor)
     if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-        with suppress(PermissionError):  # only root gives files away
+        with suppress(PermissionError):  # only root can change the owner
             os.fchown(descriptor, before.st_uid, before.st_gid)
     if now.st_mode != before.st_mode:
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
 def _opened(path: Path, flag: int = 0) -> BufferedReader:
-    """Open a file to read, without waiting for someone to write into it."""
+    """Open a file for reading, without waiting for a writer, as a named pipe would."""
     flag |= getattr(os, "O_NONBLOCK", 0)
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | flag))
 
@@ -240,7 +239,7 @@ def _is_empty_or_missing(path: Path) -> bool:
 
 
 def _begins(path: Path, start: bytes) -> bool:
-    """Whether a path is a regular file, no link to one, that begins like this."""
+    """Return whether a path is a regular file, not a link, that begins with `start`."""
     if not _is_regular(path):
         return False
     with _opened(path, getattr(os, "O_NOFOLLOW", 0)) as file:
@@ -248,8 +247,8 @@ def _begins(path: Path, start: bytes) -> bool:
 
 
 def _remove_and_release(path: Path, lock: FileLock) -> None:
-    """Remove the lock's file while it is held: who waits for it then makes another."""
-    if os.name == "posix":  # elsewhere an open file stays
+    """Remove the lock's file while the lock is held; another fit then makes a new one."""
+    if os.name == "posix":  # elsewhere an open file cannot be removed
         with suppress(OSError):
             if _is_empty_or_missing(path):
                 path.unlink()
@@ -257,7 +256,7 @@ def _remove_and_release(path: Path, lock: FileLock) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the new name outlive a power failure, where folders can be synced."""
+    """Make the new name survive a power failure, on systems that can sync folders."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

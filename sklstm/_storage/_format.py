@@ -1,11 +1,12 @@
 """The content of a checkpoint as bytes: JSON, and the arrays one after the other.
 
-In the JSON, {"dict": [[key, value], ...]} is a dict and {"array": [dtype, shape]} the next
-array. So no array can be read twice, and no more is made than the bytes that are there.
+In the JSON, {"dict": [[key, value], ...]} is a dict and {"array": [dtype, shape]} is the
+next array. So no array can be read twice, and arrays never take more memory than the file
+has bytes.
 
-`numpy.savez` is not used: writing takes half as long again or more without its zip archive,
+`numpy.savez` is not used. Its zip archive makes writing at least 50 % slower,
 `numpy.load` allocates whatever length an entry claims before it reads it, and the name of
-the format would stand behind the content instead of before it.
+the format would come after the content instead of before it.
 """
 
 import json
@@ -21,15 +22,15 @@ DTYPE = re.compile(r"[|<][biufc]\d{1,2}")
 KEYS = (str, int, float, bool, type(None))
 
 
-def to_bytes(content: Any) -> tuple[bytes, list[memoryview]]:
-    """The JSON of a nest of dicts, lists and plain values, and the bytes of its arrays."""
+def to_bytes(content: object) -> tuple[bytes, list[memoryview]]:
+    """Return the JSON of nested dicts, lists and plain values, and the bytes of arrays."""
     arrays: list[NDArray] = []
     document = json.dumps(_encoded(content, arrays)).encode()
     return document, [array.reshape(-1).view(np.uint8).data for array in arrays]
 
 
 def from_bytes(document: bytes, data: memoryview) -> Any:
-    """The reverse of `to_bytes`; ValueError where it is not of this format."""
+    """Return the content that `to_bytes` was given; ValueError if the format is wrong."""
     try:
         decoder = _Decoder(data)
         content = decoder.decoded(json.loads(document))
@@ -40,7 +41,7 @@ def from_bytes(document: bytes, data: memoryview) -> Any:
     return content
 
 
-def _encoded(value: Any, arrays: list[NDArray]) -> Any:
+def _encoded(value: object, arrays: list[NDArray]) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray):
@@ -55,11 +56,11 @@ def _encoded(value: Any, arrays: list[NDArray]) -> Any:
         return {"dict": [[key, _encoded(item, arrays)] for key, item in value.items()]}
     if isinstance(value, (list, tuple)):
         return [_encoded(item, arrays) for item in value]
-    return value  # json.dumps refuses what is not plain
+    return value  # json.dumps refuses values that are not plain
 
 
 class _Decoder:
-    """Reads values in the order in which they were written."""
+    """Reader of values in the order in which they were written."""
 
     def __init__(self, data: memoryview) -> None:
         self.rest = data

@@ -1,30 +1,30 @@
-"""Fitted state as arrays and plain values, and back."""
+"""A training history as compact columns, and back."""
 
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklstm._storage._checksum import damage_error
 
-# A history of n epochs and m entries becomes n dicts of m numbers, up to 100 bytes each.
-# Both bounds keep that in proportion to the bytes that a file really holds.
+# A history of n epochs with m entries becomes n dicts of m numbers, up to 100 bytes each.
+# Both limits keep that in proportion to the number of bytes in a file.
 MOST_ENTRIES = 256
 ENTRIES_PER_BYTE = 8
 
 
 def to_plain(value: Any) -> Any:
-    """The Python number of a NumPy one."""
+    """Return the Python number of a NumPy scalar, and any other value unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def to_columns(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A history by columns, in one table for each run of epochs with the same entries.
+    """Return a history as columns, in one table per run of epochs with the same entries.
 
-    A column is an array of the smallest type that holds it exactly, of length 1 where all
-    its values are the same, and a list where they are not numbers. The first one is of full
-    length in any case, so that no table claims more epochs than it holds.
+    A column is an array of the smallest type that holds its values exactly, of length 1 if
+    all of them are equal, or a list if they are not numbers. The first column always has
+    full length, so that no table claims more epochs than it holds.
     """
     return [_table(names, list(rows)) for names, rows in groupby(epochs, key=tuple)]
 
@@ -45,7 +45,7 @@ def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def from_columns(tables: Any) -> list[dict[str, Any]]:
-    """The reverse of `to_columns`."""
+    """Return the history that `to_columns` was given."""
     if not isinstance(tables, list):
         raise damage_error("history", "it is no list of tables")
     for table in tables:
@@ -56,10 +56,10 @@ def from_columns(tables: Any) -> list[dict[str, Any]]:
 
 
 def training_epochs(tables: Any) -> list[dict[str, Any]]:
-    """The same of a training: epochs that count from 1, and have their losses.
+    """Return a training history; its epochs must count from 1 and have their losses.
 
-    The count is checked before anything is made of its length: a column of zeros takes next
-    to nothing in an archive, and one that counts does not.
+    The count is checked before anything of its length is made. A column of zeros is tiny in
+    an archive whatever its length; a column that counts is not.
     """
     n_before = 0
     for table in tables if isinstance(tables, list) else []:
@@ -86,24 +86,29 @@ def _fault_of_training(table: dict[str, Any], n_before: int) -> str | None:
 
 def _fault_of_table(table: Any) -> str | None:
     if not isinstance(table, dict) or table.keys() != {"n_epochs", "columns"}:
-        return "a table is not of epochs and columns"
+        return "a table does not consist of epochs and columns"
     n_epochs, columns = table["n_epochs"], table["columns"]
     if type(n_epochs) is not int or not isinstance(columns, dict) or not columns:
-        return "a table is without columns"
+        return "a table has no columns"
     if len(columns) > MOST_ENTRIES:
         return f"a table has {len(columns)} columns"
+    fault = _fault_of_columns(n_epochs, columns)
+    if fault is None and _n_entries(n_epochs, columns) > _most_entries(columns):
+        return f"its {n_epochs} epochs are more than it holds"
+    return fault
+
+
+def _fault_of_columns(n_epochs: int, columns: dict[object, object]) -> str | None:
     for i, (name, column) in enumerate(columns.items()):
         if not isinstance(name, str) or not _is_column(column):
             return f"the column {str(name)[:40]!r} is no list of values"
         is_shortened = i > 0 and isinstance(column, np.ndarray) and len(column) == 1
         if len(column) != n_epochs and not is_shortened:
-            return f"a column is not of {n_epochs} epochs"
-    if _n_entries(n_epochs, columns) > _most_entries(columns):
-        return f"its {n_epochs} epochs are more than it holds"
+            return f"a column does not have {n_epochs} epochs"
     return None
 
 
-def _is_column(column: Any) -> bool:
+def _is_column(column: object) -> TypeGuard[NDArray | list[Any]]:
     if isinstance(column, np.ndarray):
         return column.ndim == 1 and column.dtype.kind in "bif" and len(column) > 0
     return isinstance(column, list)
@@ -114,7 +119,10 @@ def _n_entries(n_epochs: int, columns: dict[str, Any]) -> int:
 
 
 def _most_entries(columns: dict[str, Any]) -> int:
-    """Entries that columns may expand to: a few for each of their bytes, counted once."""
+    """Return the number of entries that columns may expand to: a few for each byte.
+
+    A column that occurs more than once is counted once.
+    """
     distinct = {id(column): column for column in columns.values()}.values()
     sizes = (c.nbytes if isinstance(c, np.ndarray) else 8 * len(c) for c in distinct)
     return ENTRIES_PER_BYTE * sum(sizes)
@@ -139,7 +147,7 @@ def _column(values: list[Any]) -> NDArray | list[Any]:
     if len(kinds) != 1 or not kinds <= {bool, int, float}:
         return values
     column = np.array(values)
-    if column.dtype.kind != kinds.pop().__name__[0]:  # integers beyond 64 bits
+    if column.dtype.kind != kinds.pop().__name__[0]:  # integers of more than 64 bits
         return values
     if column.dtype.kind == "f":
         with np.errstate(over="ignore"):

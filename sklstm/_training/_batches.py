@@ -1,7 +1,8 @@
 """Batches: rows of a window set, gathered into float32 tensors.
 
-Windows are strided views that are never copied whole; rows are gathered, then cast. On a
-device of its own memory, the series goes over once and the windows are views there.
+Windows are strided views that are never copied whole: rows are gathered first, then cast.
+On a device with its own memory, the series is copied there once, and windows are views of
+the copy.
 """
 
 from collections.abc import Iterator
@@ -17,13 +18,16 @@ from sklstm.windows._views import iter_parts
 
 
 class Batch(tuple):
-    """(windows, targets), as skorch's callbacks unpack it, with the weights beside."""
+    """Pair (windows, targets), as skorch's callbacks unpack it, and weights of its rows."""
 
     weights: Tensor | None = None
 
 
 class Batches:
-    """Every row of a set once: in an order drawn anew each time, or as they stand."""
+    """Iterable over all rows of a set, once each.
+
+    With `generator`, each iteration draws a new random order. Without, rows keep theirs.
+    """
 
     def __init__(
         self,
@@ -43,14 +47,14 @@ class Batches:
         chosen, order = self.windows, self._order()
         size, weights = self.batch_size, None
         n_values = int(np.prod(chosen.windows.shape[1:]))
-        n_together = size * max(1, N_VALUES_AT_ONCE // (size * n_values))
-        for part in iter_parts(len(chosen), n_together):
-            together = chosen.rows[part if order is None else order[part]]
-            windows = gather(self._source, together, self.device)
-            targets = gather(chosen.targets, together, self.device)
+        n_at_once = size * max(1, N_VALUES_AT_ONCE // (size * n_values))
+        for chunk in iter_parts(len(chosen), n_at_once):
+            rows = chosen.rows[chunk if order is None else order[chunk]]
+            windows = gather(self._source, rows, self.device)
+            targets = gather(chosen.targets, rows, self.device)
             if chosen.weights is not None:
-                weights = gather(chosen.weights, together, self.device)
-            for start in range(0, len(together), size):
+                weights = gather(chosen.weights, rows, self.device)
+            for start in range(0, len(rows), size):
                 part = slice(start, start + size)
                 batch = Batch((windows[part], targets[part]))
                 if weights is not None:
@@ -61,6 +65,6 @@ class Batches:
         if self.generator is None:
             return None
         n_rows, cpu = len(self.windows), torch.device("cpu")
-        dtype = torch.int32 if n_rows < 2**31 else torch.int64  # rows are many
+        dtype = torch.int32 if n_rows < 2**31 else torch.int64  # half the memory
         order = torch.randperm(n_rows, dtype=dtype, generator=self.generator, device=cpu)
         return order.numpy()

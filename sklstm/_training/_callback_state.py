@@ -1,4 +1,4 @@
-"""What callbacks learn during training, as arrays and plain values, and back."""
+"""State that callbacks carry between epochs, as arrays and plain values, and back."""
 
 import copy
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from sklstm._training._saved_optimizer import fault_of_entries
 
 NUMBER = (int, float, np.ndarray)
 WEIGHTS = (dict, type(None))
-# What the callbacks of skorch and ours carry from one epoch to the next, and its type.
+# Attributes that our callbacks and skorch's carry from one epoch to the next, with types.
 STATE_OF: dict[type[Callback], dict[str, tuple[type, ...]]] = {
     BatchScoring: {"best_score_": NUMBER},
     EarlyStopping: {
@@ -49,49 +49,49 @@ STATE_OF: dict[type[Callback], dict[str, tuple[type, ...]]] = {
 }
 
 
-def stateful(callbacks: Iterable[Callback]) -> list[Callback]:
-    """Those callbacks that carry anything: one that prints may be there or not."""
+def stateful_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Return the callbacks that carry state; a callback that prints may come and go."""
     return [c for c in callbacks if STATE_OF.get(type(c), {"unknown": ()})]
 
 
-def callbacks_as_made(callbacks: Any) -> Any:
-    """Copies of skorch's own callbacks without what a fit left in them; others as they are.
+def unfitted_callbacks(callbacks: Any) -> Any:
+    """Return callbacks as they were before a fit: copies of skorch's own, others unchanged.
 
-    A schedule holds the optimizer and the weights, and a score the last predictions: a
-    saved model has no use for them, and skorch makes them again in the next fit.
+    After a fit, a schedule holds the optimizer and the weights, and a score holds the last
+    predictions. A saved model does not need them, and skorch makes them again in each fit.
     """
     if not isinstance(callbacks, list):
         return callbacks
     return [
-        (item[0], _as_made(item[1]))
+        (item[0], _unfitted(item[1]))
         if isinstance(item, tuple) and len(item) == 2
-        else _as_made(item)
+        else _unfitted(item)
         for item in callbacks
     ]
 
 
-def _as_made(callback: Any) -> Any:
+def _unfitted(callback: Any) -> Any:
     if not type(callback).__module__.startswith("skorch."):
         return callback
-    made = copy.copy(callback)
-    for name in [name for name in vars(made) if name.endswith("_")]:
-        delattr(made, name)
-    return made
+    unfitted = copy.copy(callback)
+    for name in [name for name in vars(unfitted) if name.endswith("_")]:
+        delattr(unfitted, name)
+    return unfitted
 
 
 def check_can_be_restored(callback: Callback) -> None:
-    """Check that a callback's state is known, or that it saves and loads it itself."""
+    """Check that the state of a callback is known, or that the callback saves it itself."""
     if type(callback) in STATE_OF or hasattr(callback, "load_state_dict"):
         return
     raise ValueError(
         f"checkpoint cannot restore what the callback {type(callback).__name__} carries "
-        "from one epoch to the next. Leave it out of skorch_params, give it the methods "
+        "from one epoch to the next. Remove it from skorch_params, give it the methods "
         "state_dict and load_state_dict, or set checkpoint=None."
     )
 
 
 def callback_state(callback: Callback) -> dict[str, Any]:
-    """What a callback carries from one epoch to the next, as arrays and plain values."""
+    """Return what a callback carries between epochs, as arrays and plain values."""
     if type(callback) not in STATE_OF:
         return to_arrays(callback.state_dict())
     names = [name for name in STATE_OF[type(callback)] if hasattr(callback, name)]
@@ -99,7 +99,7 @@ def callback_state(callback: Callback) -> dict[str, Any]:
 
 
 def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
-    """What keeps a callback from taking a saved state, if anything."""
+    """Return the reason why a callback cannot take a saved state, or None."""
     name = type(callback).__name__
     if not isinstance(state, dict):
         return f"the state of {name} is no dict"
@@ -115,13 +115,13 @@ def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
             if fault is not None:
                 return f"of the schedule, {fault}"
     if isinstance(callback, KeepBestWeights) and not state.get("best_weights_"):
-        # As before the first epoch, where no loss was seen.
+        # This is right before the first epoch, when there has been no loss.
         return None if state.get("best_loss_", np.inf) == np.inf else "no best weights"
     return None
 
 
 def best_weights(callback: Callback, state: dict[str, Any]) -> dict[str, Any] | None:
-    """The weights in a saved state to which the callback will go back, if any."""
+    """Return the weights in a saved state to which the callback would return, or None."""
     names = [
         name for name, types in STATE_OF.get(type(callback), {}).items() if types is WEIGHTS
     ]
@@ -129,14 +129,14 @@ def best_weights(callback: Callback, state: dict[str, Any]) -> dict[str, Any] | 
 
 
 def load_callback_state(callback: Callback, state: dict[str, Any]) -> None:
-    """The reverse of `callback_state`."""
+    """Give a callback the state that `callback_state` returned."""
     if type(callback) not in STATE_OF:
         callback.load_state_dict(to_tensors(state))
         return
     for name, value in state.items():
-        now = getattr(callback, name, None)
-        if now is not None and hasattr(now, "load_state_dict"):
-            now.load_state_dict(now.state_dict() | to_tensors(value))
+        schedule = getattr(callback, name, None)
+        if schedule is not None and hasattr(schedule, "load_state_dict"):
+            schedule.load_state_dict(schedule.state_dict() | to_tensors(value))
         else:
             setattr(callback, name, to_tensors(value))
 
@@ -148,7 +148,7 @@ def _as_state(value: Any) -> Any:
 
 
 def _plain_entries(state: Any) -> Any:
-    """A schedule's state without the functions and counters that it was made with."""
+    """Return the state of a schedule without its functions and counters."""
     plain = (bool, int, float, str, list, tuple, dict, type(None))
     if type(state) is dict:
         return {

@@ -1,15 +1,15 @@
-"""What users pass, made into what the rest assumes; every message about an array.
+"""Checks of the arrays that users pass, and the messages about them.
 
-A check returns the checked value or raises ValueError with what was expected, what came
-and what to change. What scikit-learn's own checks say well is left to them.
+Each check returns the checked value, or raises an error that says what was expected, what
+came and what to change. Faults that scikit-learn's own checks explain well are left to
+them.
 """
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
@@ -23,39 +23,40 @@ from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
-# Features of this size are no reason for a network not to see them.
+# Features whose largest value is between these do not blind a network.
 LEAST_SEEN, MOST_SEEN = 1e-3, 30.0
 
 
 @dataclass(frozen=True)
 class InputShape:
-    """What windows look like: their lengths, and the columns of a table of windows."""
+    """Shape of windows, and the columns of the table if they were passed as one."""
 
     seq_length: int
     n_features: int
-    n_columns: int | None  # of a table, whose columns are the steps; None for 3-D windows
+    n_columns: int | None  # of a table, where each is a step; None for 3-D windows
     column_names: tuple[str, ...] | None
 
     @property
     def n_features_in(self) -> int:
-        """What scikit-learn calls so: columns of a table, else features of a step."""
+        """Value of n_features_in_: number of columns of a table, else features per step."""
         return self.n_features if self.n_columns is None else self.n_columns
 
     @property
     def column_names_array(self) -> NDArray | None:
-        """The names as scikit-learn keeps them."""
+        """Names of the columns, as scikit-learn stores them."""
         if self.column_names is None:
             return None
         return np.array(self.column_names, dtype=object)
 
 
 def check_windows(
-    estimator: BaseEstimator, X: Any, *, like: InputShape | None
+    estimator: BaseEstimator, X: ArrayLike, *, like: InputShape | None
 ) -> tuple[NDArray, NDArray[np.integer], InputShape]:
-    """Return windows (n_samples, seq_length, n_features), how much each knows, their shape.
+    """Return the windows, the number of steps that each of them knows, and their shape.
 
-    A table (n_samples, seq_length) is taken as univariate windows. Views stay views. Where
-    a shape is given, windows have to be of it.
+    Windows are of shape (n_samples, seq_length, n_features). A table (n_samples,
+    seq_length) is read as windows of one feature. Views stay views. With `like`, windows
+    must have that shape.
     """
     with reading(X, "X"):
         checked = check_array(
@@ -67,7 +68,7 @@ def check_windows(
             input_name="X",
         )
         shape = _input_shape(estimator, X, checked, like)
-        if checked.dtype.kind == "O":  # scikit-learn leaves objects in lists as they are
+        if checked.dtype.kind == "O":  # scikit-learn does not convert objects in lists
             checked = checked.astype(np.float64)
     windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
     _check_window_range(windows)
@@ -76,7 +77,7 @@ def check_windows(
         raise ValueError(
             f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
             "steps at the start of a window may be NaN, which means that they are not "
-            "known yet. Fill the gaps of the series before cutting windows."
+            "known yet. Fill the gaps in the series before cutting it into windows."
             f"{layout_of_nan(windows)}"
         )
     if checked.ndim == 2:
@@ -85,7 +86,7 @@ def check_windows(
 
 
 def _input_shape(
-    estimator: BaseEstimator, X: Any, checked: NDArray, like: InputShape | None
+    estimator: BaseEstimator, X: ArrayLike, checked: NDArray, like: InputShape | None
 ) -> InputShape:
     name, is_table = type(estimator).__name__, checked.ndim == 2
     if checked.ndim not in (2, 3) or 0 in checked.shape:
@@ -119,9 +120,9 @@ def _input_shape(
     return like
 
 
-def _check_columns(estimator: BaseEstimator, X: Any, like: InputShape) -> None:
-    """Check number and names of a table's columns, in the words of scikit-learn."""
-    fitted = object.__new__(type(estimator))  # nothing is read from the estimator itself
+def _check_columns(estimator: BaseEstimator, X: ArrayLike, like: InputShape) -> None:
+    """Check the number and the names of a table's columns, with scikit-learn's messages."""
+    fitted = object.__new__(type(estimator))  # no attribute of the estimator is read
     fitted.n_features_in_ = like.n_columns
     if like.column_names is not None:
         fitted.feature_names_in_ = like.column_names_array
@@ -129,47 +130,47 @@ def _check_columns(estimator: BaseEstimator, X: Any, like: InputShape) -> None:
 
 
 def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> None:
-    """That NaN in a table stands for unknown steps, which overlapping rows show.
+    """Check that NaN in a table stands for unknown steps, as overlapping rows show.
 
-    A table may as well have missing values, and dropping its rows in silence would be
-    wrong; in 3-D windows nothing else can be meant.
+    NaN in a table may just as well be a missing value, and training must not silently leave
+    out its row. In 3-D windows, NaN can only mean an unknown step.
     """
     if len(table) == 1 or not incomplete.size:
         return
-    # Each row against the one after it, the last against the one before.
+    # Each row is compared with the next one, and the last row with the one before it.
     earlier = np.minimum(incomplete, len(table) - 2)
-    shifted, kept = table[earlier, 1:], table[earlier + 1, :-1]
-    overlaps = ((shifted == kept) | (np.isnan(shifted) & np.isnan(kept))).all(axis=1)
+    this, following = table[earlier, 1:], table[earlier + 1, :-1]
+    overlaps = ((this == following) | (np.isnan(this) & np.isnan(following))).all(axis=1)
     if not overlaps.all():
         raise ValueError(
             f"X holds NaN in row {int(incomplete[overlaps.argmin()])}. In a table, NaN is "
-            "taken for steps that are not known yet only where rows are the consecutive "
-            "windows of one series, each the row before moved by one step. Fill missing "
-            "values in, or pass windows of shape (n_samples, seq_length, n_features): from "
-            "WindowTransformer, with flatten=False."
+            "read as a step that is not known yet only if rows are the consecutive windows "
+            "of one series, each shifted by one step. Fill missing values in, or pass "
+            "windows of shape (n_samples, seq_length, n_features), such as those of "
+            "WindowTransformer with flatten=False."
         )
 
 
 def _check_window_range(windows: NDArray) -> None:
     series = underlying_series(windows)
     values = windows if series is None else series
-    # fmin and fmax pass NaN over, and reduce without a copy.
+    # fmin and fmax ignore NaN, and reduce without a copy.
     low = float(np.fmin.reduce(values, axis=None))
     high = float(np.fmax.reduce(values, axis=None))
     if np.isinf(low) or np.isinf(high):
         raise ValueError(
-            "X holds inf; the network needs finite values. Replace inf by a number, or "
+            "X holds inf; the network needs finite values. Replace inf with a number, or "
             "drop the rows."
         )
     if max(-low, high) > LARGEST:
         raise ValueError(
             f"X holds {max(low, high, key=abs)!r}, beyond the range of float32 in which "
-            "the network computes. Scale X first, for example by StandardScaler."
+            "the network computes. Scale X first, for example with StandardScaler."
         )
 
 
-def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
-    """Weights (n_samples,), not negative and not all zero; None for equal ones."""
+def check_sample_weight(sample_weight: ArrayLike | None, X: NDArray) -> NDArray | None:
+    """Return the weights (n_samples,), which must not be negative or all zero, or None."""
     if sample_weight is None:
         return None
     with reading(sample_weight, "sample_weight"):
@@ -177,17 +178,17 @@ def check_sample_weight(sample_weight: Any, X: NDArray) -> NDArray | None:
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
     largest = float(weights.max())
-    if largest == 0:  # scikit-learn says so since 1.9
+    if largest == 0:  # scikit-learn raises since 1.9
         raise ValueError("Sample weights must not all be zero. Give one row a weight.")
-    # Only their ratios count; sums of the largest would overflow, products of the smallest
-    # vanish.
+    # Only ratios matter. Sums of very large weights would overflow, and products of very
+    # small ones would be 0.
     return weights if 1e-100 < largest < 1e100 else weights / largest
 
 
 def check_training_rows(
     n_known: NDArray[np.integer], weights: NDArray | None, *, seq_length: int
 ) -> NDArray[np.integer]:
-    """The rows to learn from: windows that are complete and have a weight."""
+    """Return the rows to train on: complete windows whose weight is not 0."""
     complete = n_known == seq_length
     if not complete.any():
         raise ValueError(
@@ -199,34 +200,37 @@ def check_training_rows(
     rows = rows.astype(row_dtype(len(n_known)), copy=False)
     if not rows.size:
         raise ValueError(
-            "sample_weight is zero for every complete window, which leaves nothing to "
-            "train on. Give at least one of them a weight."
+            "sample_weight is 0 for every complete window, which leaves nothing to train "
+            "on. Give at least one of them a positive weight."
         )
     return rows
 
 
 def check_finite_predictions(predictions: NDArray) -> NDArray:
-    """Return predictions inside float32, and inside float64 in the target's units."""
+    """Check that all predictions are finite."""
     finite = np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"The prediction of row {int(finite.argmin())} leaves the finite numbers: X, "
-            "or y in fit, holds values too large for the network. Scale X as in fit."
+            f"The prediction of row {int(finite.argmin())} is not finite: values of X, or "
+            "of y in fit, are too large for the network. Scale X as in fit."
         )
     return predictions
 
 
 def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray) -> None:
-    """Warn where the network has become blind: one output for windows that differ.
+    """Warn if the network is blind: if it has the same output for different windows.
 
-    A network that has learned nothing still gives outputs that differ a little. They are
-    equal, or few, only where its gates are saturated, or where its weights or the features
-    are next to nothing.
+    Even a network that has learned nothing has outputs that differ a little. They are
+    equal, or there are few different ones, only if the gates are saturated, or if the
+    weights or the features are close to 0.
 
     Parameters
     ----------
-    windows, outputs, targets : ndarray of (n, seq_length, F), (n, n_outputs) and the same
-        Some of the complete rows that were trained on, spread over all of them.
+    windows : ndarray of shape (n, seq_length, n_features)
+        Some of the complete windows of the training data, evenly spread.
+
+    outputs, targets : ndarray of shape (n, n_outputs)
+        Outputs of the network for these windows, and their targets.
     """
     read = windows.reshape(len(windows), -1).astype(np.float32)
     n_windows = len(np.unique(read, axis=0))
@@ -236,15 +240,17 @@ def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray)
     found = "the same prediction" if n_predictions == 1 else f"{n_predictions} predictions"
     largest = np.abs(read).max()
     if LEAST_SEEN < largest < MOST_SEEN:
-        remedy = "Lower learning_rate or weight decay, which have spoilt its weights."
+        remedy = (
+            "Lower learning_rate, or the weight decay: its weights have become useless."
+        )
     else:
         remedy = (
-            f"X holds values of up to {largest:g}; those far from the range of -1 to 1 "
-            "saturate an LSTM, or leave no trace in it. Scale the features, for example by "
-            "StandardScaler before WindowTransformer."
+            f"X holds values of up to {largest:g}; values much larger than 1 saturate an "
+            "LSTM, and much smaller ones have no effect on it. Scale the features, for "
+            "example with StandardScaler before WindowTransformer."
         )
     warnings.warn(
-        f"After training, {n_windows} windows that differ get {found}: the network hardly "
+        f"After training, {n_windows} different windows get {found}: the network hardly "
         f"sees X. {remedy}",
         UserWarning,
         stacklevel=2,
@@ -252,7 +258,7 @@ def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray)
 
 
 def _n_different(outputs: NDArray) -> int:
-    """Number of values that differ by more than float32's rounding, in any output."""
+    """Return the number of outputs that differ by more than float32's rounding errors."""
     rounding = 4 * np.finfo(np.float32).eps * np.abs(outputs).max(axis=0)
     steps = np.diff(np.sort(outputs, axis=0), axis=0) > rounding
     return 1 + int(steps.sum(axis=0).max())
@@ -261,7 +267,7 @@ def _n_different(outputs: NDArray) -> int:
 def check_same_outputs(
     shape: tuple[int, ...], expected: tuple[int, ...], *, name: str
 ) -> None:
-    """That targets have the outputs seen before."""
+    """Check that targets have the number of outputs of the earlier fit."""
     if shape != expected:
         raise ValueError(
             f"{name} has {shape or 'no'} outputs, but {expected or 'no'} are expected, as "
@@ -270,7 +276,7 @@ def check_same_outputs(
 
 
 def check_scaled_targets(targets: NDArray) -> None:
-    """That targets, scaled or not, fit into the network's float32."""
+    """Check that targets, scaled or not, are in the range of float32."""
     largest = float(np.abs(targets).max())
     if not largest <= LARGEST:
         raise ValueError(
@@ -279,15 +285,17 @@ def check_scaled_targets(targets: NDArray) -> None:
         )
 
 
-def check_both_given(X_val: Any, y_val: Any) -> None:
-    """That validation data is whole."""
+def check_both_given(X_val: object, y_val: object) -> None:
+    """Check that X_val and y_val are passed together."""
     if (X_val is None) != (y_val is None):
-        given = "y_val" if X_val is None else "X_val"
-        raise ValueError(f"X_val and y_val come together, got only {given}.")
+        given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+        raise ValueError(
+            f"X_val and y_val come together, got only {given}. Pass {missing} too."
+        )
 
 
 def check_validation_rows(rows: NDArray[np.integer], validation_fraction: float) -> int:
-    """How many of the last rows to hold out, leaving some to train on."""
+    """Return the number of last rows to hold out, which must leave some to train on."""
     n_held_out = int(np.ceil(validation_fraction * len(rows)))
     if n_held_out >= len(rows):
         raise ValueError(

@@ -1,9 +1,9 @@
-"""What decides a net: the shapes of its weights, and how they are trained."""
+"""Configuration of a fit: the shapes of the weights, and how they are trained."""
 
 import math
 import os
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import resolve_device
 
-# What skorch calls things that LSTMRegressor has parameters for, or decides.
+# Arguments of skorch that LSTMRegressor sets, and its parameters to use instead.
 RESERVED = {
     "module": "units, num_layers, dropout, bidirectional and residual",
     "criterion": "loss",
@@ -34,18 +34,18 @@ RESERVED = {
 }
 
 
-# torch's time to make them grows with their square: a second here, minutes for ten times
-# as many.
+# The time that torch takes to make layers grows with the square of their number: a second
+# for these, minutes for ten times as many.
 MOST_LAYERS = 1000
 
-# Each weight is there four times in training, in float32: itself, its gradient and Adam's
-# two moments.
+# Training stores four float32 numbers per weight: itself, its gradient and Adam's two
+# moments.
 BYTES_PER_WEIGHT = 16
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What decides the shapes of the weights."""
+    """Everything that decides the shapes of the weights."""
 
     n_features: int
     n_outputs: int
@@ -57,7 +57,7 @@ class Architecture:
 
     @classmethod
     def of(cls, regressor: Any, *, n_features: int, n_outputs: int) -> Self:
-        """That of a regressor's parameters, as torch takes them: no NumPy integers."""
+        """Build from the regressor's parameters, as Python types: torch takes no others."""
         architecture = cls(
             n_features=int(n_features),
             n_outputs=int(n_outputs),
@@ -71,15 +71,15 @@ class Architecture:
         return architecture
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return names and shapes of the weights; nothing of their size is made."""
+        """Return names and shapes of the weights, without allocating any."""
         check_number_of_layers(self)
-        shapes_alone = LSTMModule(**asdict(self))
-        return {name: tuple(w.shape) for name, w in shapes_alone.state_dict().items()}
+        module = LSTMModule(**asdict(self))
+        return {name: tuple(w.shape) for name, w in module.state_dict().items()}
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the weights are trained."""
+    """Parameters of the training."""
 
     loss: str = "squared_error"
     normalize_y: bool = True
@@ -87,14 +87,14 @@ class Training:
     batch_size: int = 16
     learning_rate: float = 0.001
     max_grad_norm: float | None = None
-    n_iter_no_change: int | None = None  # None where validation does not stop
+    n_iter_no_change: int | None = None  # None without early stopping
     tol: float = 0.0
     verbose: int = 0
     skorch_params: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, regressor: Any, *, epochs: int) -> Self:
-        """That of a regressor's parameters, for so many epochs."""
+        """Build from the regressor's parameters, for a number of epochs."""
         clip, patience = regressor.max_grad_norm, int(regressor.n_iter_no_change)
         return cls(
             loss=regressor.loss,
@@ -112,7 +112,7 @@ class Training:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that decides a fit, beside its data and where it starts."""
+    """Everything that decides a fit, besides its data and the fit that it continues."""
 
     architecture: Architecture
     training: Training
@@ -120,7 +120,7 @@ class TrainingConfig:
     seed: int
     warm_start: bool
     checkpoint: str | os.PathLike[str] | None
-    parameters: dict[str, Any]  # all of the regressor's, which a checkpoint compares
+    parameters: dict[str, Any]  # all parameters of the regressor, to compare checkpoints
 
     @classmethod
     def of(
@@ -132,7 +132,7 @@ class TrainingConfig:
         epochs: int,
         is_start: bool,
     ) -> Self:
-        """Build from a regressor's parameters; a fit that continues draws no seed."""
+        """Build from the regressor's parameters; a fit that continues draws no seed."""
         return cls(
             architecture=Architecture.of(
                 regressor, n_features=n_features, n_outputs=n_outputs
@@ -147,7 +147,7 @@ class TrainingConfig:
 
 
 def check_number_of_layers(architecture: Architecture) -> None:
-    """Check that torch makes so many layers in a reasonable time."""
+    """Check that torch can make the layers in a reasonable time."""
     if architecture.num_layers > MOST_LAYERS:
         raise ValueError(
             f"num_layers={architecture.num_layers} is more than the {MOST_LAYERS} layers "
@@ -156,12 +156,12 @@ def check_number_of_layers(architecture: Architecture) -> None:
 
 
 def check_can_be_trained(architecture: Architecture) -> None:
-    """Check that a network is not so large that making it would take the machine down."""
+    """Check that training the network fits into the memory of this machine."""
     memory = memory_size()
     try:
         shapes = architecture.weight_shapes().values()
         n_weights: float = sum(map(math.prod, shapes))
-    except (RuntimeError, OverflowError, TypeError):  # beyond the integers of torch
+    except (RuntimeError, OverflowError, TypeError):  # too large for torch's integers
         n_weights = math.inf
     if n_weights * BYTES_PER_WEIGHT > memory:
         raise ValueError(
@@ -173,32 +173,35 @@ def check_can_be_trained(architecture: Architecture) -> None:
 
 
 def memory_size() -> float:
-    """Bytes of memory that this machine has; inf where Python can not tell."""
+    """Return the memory of this machine in bytes; inf if Python cannot find out."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return float("inf")
 
 
-def check_input_shape(input_shape: Any, n_outputs: Any) -> tuple[int, int]:
-    """Steps of a window and features of a step, given by a user."""
-    is_pair = isinstance(input_shape, (tuple, list)) and len(input_shape) == 2
-    if not is_pair or not all(_is_count(length) for length in input_shape):
+def check_input_shape(input_shape: object, n_outputs: object) -> tuple[int, int]:
+    """Return the number of steps per window and of features per step."""
+    if not (
+        isinstance(input_shape, (tuple, list))
+        and len(input_shape) == 2
+        and all(map(_is_count, input_shape))
+    ):
         raise ValueError(
-            "input_shape should be (seq_length, n_features), two integers from 1, got "
+            "input_shape should be (seq_length, n_features), two positive integers, got "
             f"{input_shape!r}."
         )
     if not _is_count(n_outputs):
-        raise ValueError(f"n_outputs should be an integer from 1, got {n_outputs!r}.")
+        raise ValueError(f"n_outputs should be a positive integer, got {n_outputs!r}.")
     return input_shape[0], input_shape[1]
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and bool(value >= 1)
 
 
 def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
-    """The same, if nothing is set twice, here and by a parameter of the regressor."""
+    """Check that no argument is also set by a parameter of the regressor."""
     for name in skorch_params:
         if not isinstance(name, str):
             raise ValueError(
@@ -208,7 +211,7 @@ def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
         owner = RESERVED.get(name) or RESERVED.get(name.partition("__")[0])
         if owner is not None:
             raise ValueError(
-                f"skorch_params sets {name!r}, which is for the regressor to set. Use its "
+                f"skorch_params sets {name!r}, which LSTMRegressor sets itself. Use its "
                 f"own {owner} instead."
             )
     if not isinstance(skorch_params.get("callbacks") or [], list):
@@ -220,7 +223,7 @@ def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_float(value: Any) -> float:
-    """The number as a float: inf where an integer is larger than any, as beyond it."""
+    """Return a number as a float; inf for integers that are too large for one."""
     try:
         return float(value)
     except OverflowError:
@@ -228,7 +231,7 @@ def as_float(value: Any) -> float:
 
 
 def check_learning_rate(learning_rate: float) -> float:
-    """The same, if torch can compute with it."""
+    """Check that a learning rate is in the range of float32."""
     if learning_rate >= 1e38:
         raise ValueError(
             f"learning_rate={learning_rate!r} is beyond the range of float32 in which the "
@@ -238,28 +241,28 @@ def check_learning_rate(learning_rate: float) -> float:
 
 
 def check_same_architecture(previous: Architecture, architecture: Architecture) -> None:
-    """That training can go on with weights of the same shapes."""
+    """Check that the weights of a fit that continues keep their shapes."""
     for name, before in asdict(previous).items():
-        now = getattr(architecture, name)
-        if now != before:
+        value = getattr(architecture, name)
+        if value != before:
             raise ValueError(
-                f"{name}={now!r} can not go on from a fit with {name}={before!r}. Set it "
-                "back, or fit anew with warm_start=False."
+                f"{name}={value!r} cannot continue a fit with {name}={before!r}. Set it "
+                "back, or fit from scratch with warm_start=False."
             )
 
 
 def check_same_optimizer(previous: str, optimizer: str) -> None:
-    """That an optimizer can go on from the state of the earlier one."""
+    """Check that an optimizer can continue from the state of the earlier one."""
     if optimizer != previous:
         raise ValueError(
-            f"The optimizer {optimizer} can not go on from a fit with {previous}. Set it "
-            "back in skorch_params, or fit anew with warm_start=False."
+            f"The optimizer {optimizer} cannot continue a fit with {previous}. Set it back "
+            "in skorch_params, or fit from scratch with warm_start=False."
         )
 
 
 def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """The seed of one net."""
+    """Return the seed of one net."""
     if random_state is None:
-        # Not NumPy's global generator, which a fit leaves as it was.
+        # A new generator, since a fit leaves NumPy's global one unchanged.
         return int(np.random.default_rng().integers(2**31))
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,11 +1,11 @@
-"""What a fit learns from: windows, targets and weights, and which rows of them count."""
+"""Training data: windows, targets, weights, and the rows of them that are used."""
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from skorch.dataset import Dataset
 
@@ -29,16 +29,22 @@ from sklstm.windows._checks import check_labels, check_same_order
 from sklstm.windows._layout import check_layout
 from sklstm.windows._views import underlying_series
 
-# Rows of a sample that stands for all, and values of their windows.
+# Largest numbers of rows in a sample of the data, and of values in their windows.
 MOST_ROWS, MOST_VALUES = 64, 2**21
 
 
 @dataclass(frozen=True)
 class WindowSet(Dataset):
-    """The rows to train or validate on.
+    """Rows to train or validate on.
 
-    Windows (n, seq_length, n_features), targets (n, n_outputs), the numbers of the rows
-    that are used, and weights (n,) or None for equal ones.
+    Attributes
+    ----------
+    windows : ndarray of shape (n, seq_length, n_features)
+    targets : ndarray of shape (n, n_outputs)
+    rows : ndarray of int
+        Numbers of the rows that are used.
+
+    weights : ndarray of shape (n,), or None for equal weights
     """
 
     windows: NDArray
@@ -48,7 +54,7 @@ class WindowSet(Dataset):
 
     @classmethod
     def of_arrays(cls, X: NDArray, y: NDArray | None) -> Self:
-        """Make a set of all rows of arrays, as a callback may pass them to the net."""
+        """Return a set of all rows of arrays, as a callback may pass them to the net."""
         windows = X if X.ndim == 3 else X.reshape(len(X), -1, 1)
         targets = np.zeros((len(X), 1)) if y is None else y.reshape(len(X), -1)
         return cls(windows, targets, np.arange(len(X)))
@@ -58,27 +64,27 @@ class WindowSet(Dataset):
 
     @property
     def X(self) -> NDArray:  # noqa: N802, what skorch's callbacks look for
-        """The windows that are used: a view where they follow each other."""
+        """Windows that are used: a view if they are consecutive."""
         return self.used(self.windows)
 
     @property
     def y(self) -> NDArray:
-        """The targets that are used."""
+        """Targets that are used."""
         return self.used(self.targets)
 
     def used(self, array: NDArray) -> NDArray:
-        """Those rows of an array that are used: a view where they follow each other."""
+        """Return the rows of an array that are used: a view if they are consecutive."""
         first, last = int(self.rows[0]), int(self.rows[-1])
         is_run = last - first + 1 == len(self) and (self.rows[1:] > self.rows[:-1]).all()
         return array[first : last + 1] if is_run else array[self.rows]
 
 
 def without_repeats(windows: WindowSet) -> WindowSet:
-    """The set with each repeated row once, of their joint weight, ordered by value.
+    """Return the set with equal rows merged into one of their total weight, in order.
 
-    Where one batch holds all rows, neither their order nor how often they are repeated
-    matters to the gradient but by rounding, which Adam's division can make large; so,
-    weights and repeated rows give the same bits.
+    If one batch holds all rows, their order and repetitions affect the gradient only by
+    rounding errors, which Adam's division can make large. Merged and ordered by value, a
+    row that is repeated gives the same bits as a row with a larger weight.
     """
     rows, n_samples = windows.rows, len(windows.windows)
     values = windows.windows[rows].reshape(len(rows), -1)
@@ -98,19 +104,19 @@ def without_repeats(windows: WindowSet) -> WindowSet:
 
 
 class ScaledWindowSet(WindowSet):
-    """A set whose targets are scaled, in float32, and whose weights have mean 1."""
+    """Set whose targets are scaled, in float32, and whose weights have mean 1."""
 
 
 @dataclass(frozen=True)
 class DataShape:
-    """What a network was made for: windows and targets of this shape."""
+    """Shape of the windows and targets that a network is made for."""
 
     inputs: InputShape
     target: tuple[int, ...]  # () for y of shape (n_samples,)
 
     @property
     def n_outputs(self) -> int:
-        """Values predicted for each row."""
+        """Number of values predicted for each row."""
         return math.prod(self.target)
 
 
@@ -125,19 +131,19 @@ class TrainingData:
 
 def check_training_data(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
-    X_val: Any = None,
-    y_val: Any = None,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    X_val: ArrayLike | None = None,
+    y_val: ArrayLike | None = None,
     *,
     hold_out: float | None = None,
     like: DataShape | None = None,
 ) -> TrainingData:
-    """Return what a user passed as sets to train and validate on.
+    """Check the data of a user, and return it as sets to train and validate on.
 
-    Without `X_val`, the last rows are held out, a share of `hold_out`. Where a shape is
-    given, the data has to be of it.
+    Without `X_val`, the last rows are held out for validation, a share of `hold_out`. With
+    `like`, the data must have that shape.
     """
     check_both_given(X_val, y_val)
     train, shape = _check_set(estimator, X, y, sample_weight, like=like)
@@ -158,9 +164,9 @@ def check_training_data(
 
 def _check_set(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None = None,
     *,
     like: DataShape | None,
     remedy: str = GIVE_WEIGHT_0,
@@ -184,9 +190,9 @@ def _check_set(
 
 
 def _check_validation(
-    estimator: BaseEstimator, X_val: Any, y_val: Any, like: DataShape
+    estimator: BaseEstimator, X_val: ArrayLike, y_val: ArrayLike | None, like: DataShape
 ) -> WindowSet:
-    """Return the rows to validate on; errors say that it is validation data."""
+    """Return the set to validate on; errors say that they concern validation data."""
     try:
         valid, _ = _check_set(
             estimator,
@@ -202,7 +208,7 @@ def _check_validation(
 
 
 def spread_rows(windows: WindowSet) -> NDArray[np.integer]:
-    """Return a few of the rows that are used, evenly spread over all of them."""
+    """Return a few of the rows that are used, evenly spread."""
     n_most = MOST_VALUES // windows.windows[0].size
     n_rows = min(len(windows), max(min(MOST_ROWS, n_most), 2))
     return windows.rows[np.linspace(0, len(windows) - 1, n_rows).astype(np.intp)]
@@ -211,7 +217,7 @@ def spread_rows(windows: WindowSet) -> NDArray[np.integer]:
 def target_scaler(
     windows: WindowSet, shape: DataShape, *, normalize: bool, before: TargetScaler | None
 ) -> TargetScaler:
-    """Return the scale to train in: that of the targets, or the earlier one."""
+    """Return the scaler to train with: that of these targets, or of the earlier fit."""
     targets, weights = windows.used(windows.targets), _used_weights(windows)
     if before is not None:
         return before.with_more_targets(targets, weights)
@@ -221,7 +227,7 @@ def target_scaler(
 
 
 def scaled(windows: WindowSet, scaler: TargetScaler) -> ScaledWindowSet:
-    """Return the set as the network learns it."""
+    """Return the set with scaled targets and weights, as the network learns it."""
     used = windows.used(windows.targets)
     check_scaled_targets(scaler.scaled(np.stack([used.min(axis=0), used.max(axis=0)])))
     weights = windows.weights

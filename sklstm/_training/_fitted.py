@@ -1,4 +1,4 @@
-"""FittedNet: a trained net, and everything that predictions need beside it."""
+"""FittedNet: a trained net, and everything else that predictions need."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -15,15 +15,15 @@ from sklstm._training._scaling import TargetScaler
 from sklstm._training._state import (
     MALFORMED,
     check_net_state,
+    net_from_state,
     net_state,
     recorded_epochs,
-    restored_net,
 )
 
 
 @dataclass(frozen=True)
 class FittedNet:
-    """What one fit has learned. A later fit makes another one and changes nothing here.
+    """Result of one fit. A later fit makes a new one and does not change this.
 
     Attributes
     ----------
@@ -37,11 +37,11 @@ class FittedNet:
         Shapes of the windows and targets.
 
     n_epochs : int
-        Epochs trained. The history of the net may be longer, since calls of `partial_fit`
-        append to one list instead of copying it.
+        Number of epochs trained. The history of the net may be longer, since calls of
+        `partial_fit` append to one list instead of copying it.
 
     best_epoch : int or None
-        Epoch whose weights were kept, where validation chose.
+        Epoch whose weights were kept; None without early stopping.
 
     by_partial_fit : bool
         Whether the last epoch was trained by `partial_fit`.
@@ -62,14 +62,14 @@ class FittedNet:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One dict an epoch, without what only further training needs."""
+        """Training history, one dict per epoch, for users."""
         return [
             {"duration" if key == "dur" else key: value for key, value in epoch.items()}
             for epoch in recorded_epochs(self.net.history[: self.n_epochs])
         ]
 
     def public_attributes(self) -> dict[str, Any]:
-        """Return the fitted attributes of the regressor, but for its history."""
+        """Return the public fitted attributes of the regressor, except its history."""
         inputs = self.shape.inputs
         attributes = {
             "net_": self.net,
@@ -90,7 +90,7 @@ class FittedNet:
         return {"_fitted_net": self, **self.public_attributes()}
 
     def state(self, *, warm_start: bool) -> dict[str, Any]:
-        """Return arrays and plain values; with the optimizer if training may continue."""
+        """Return arrays and plain values, with the optimizer if training may continue."""
         is_resumable = (warm_start or self.by_partial_fit) and self.net.is_resumable
         return {
             "net": net_state(self.net, n_epochs=self.n_epochs, resumable=is_resumable),
@@ -110,14 +110,14 @@ class FittedNet:
 
     @classmethod
     def from_state(cls, state: Any, skorch_params: Any, *, name: str) -> Self:
-        """Rebuild from what `state` returned; an error of ours if it is anything else."""
+        """Rebuild from what `state` returned; raise a clear error if it is damaged."""
         try:
             fitted = cls._from_state(state, skorch_params)
             is_whole = fitted._is_consistent()
         except (ValueError, *MALFORMED) as error:
             raise damage_error(name, f"{type(error).__name__} {error}") from error
         if not is_whole:
-            raise damage_error(name, "the shapes of its targets and windows do not fit it")
+            raise damage_error(name, "the shapes of its targets and windows do not match")
         return fitted
 
     @classmethod
@@ -133,7 +133,7 @@ class FittedNet:
             np.array(state["scale"], dtype=np.float64),
             shape.target,
         )
-        net = restored_net(state["net"], state["device"], skorch_params)
+        net = net_from_state(state["net"], state["device"], skorch_params)
         return cls(
             net,
             scaler,
@@ -144,7 +144,7 @@ class FittedNet:
         )
 
     def _is_consistent(self) -> bool:
-        """Return whether everything is of the network's shapes, and finite."""
+        """Return whether all shapes match those of the network, and values are finite."""
         inputs, architecture = self.shape.inputs, self.net.architecture
         lengths = [*self.shape.target, inputs.seq_length, inputs.n_features]
         lengths.append(inputs.n_features_in)

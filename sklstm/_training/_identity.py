@@ -1,7 +1,7 @@
-"""Which fit a checkpoint belongs to: its parameters, and digests of its data.
+"""Identity of the fit that a checkpoint belongs to: parameters, and digests of the data.
 
-Arrays are compared by value: the digest is of their float64 numbers, whatever type, order
-or layout they came in. -0.0 is 0.0, and every NaN is the same, a step that is not known.
+Arrays are compared by value: the digest is that of their numbers as float64, whatever their
+type, order or layout in memory. -0.0 equals 0.0, and all NaN are equal: unknown steps.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ NOT_COMPARED = {"checkpoint", "device", "epochs", "random_state", "verbose", "wa
 
 
 def windows_sha256(windows: NDArray) -> str:
-    """Digest of windows (n_samples, seq_length, n_features) by value.
+    """Return the digest of windows (n_samples, seq_length, n_features) by value.
 
-    Consecutive windows of one series count by their steps, so that it is read once and
-    never copied whole.
+    For the consecutive windows of one series, only its steps are hashed, so that the series
+    is read once and never copied whole.
     """
     digest = hashlib.sha256(f"{windows.shape}".encode())
     parts = list(iter_parts(len(windows), N_WINDOWS_AT_ONCE))
@@ -42,27 +42,27 @@ def windows_sha256(windows: NDArray) -> str:
 
 
 def _overlap(windows: NDArray) -> bool:
-    """Whether each window is the one before it, moved by one step."""
+    """Return whether each window is the window before it, shifted by one step."""
     earlier, later = windows[:-1, 1:], windows[1:, :-1]
     return np.array_equal(earlier, later, equal_nan=windows.dtype.kind == "f")
 
 
 def array_sha256(array: NDArray | None) -> str | None:
-    """Digest of an array of no great size by value; None for None."""
+    """Return the digest by value of an array that is not large; None for None."""
     if array is None:
         return None
     return hashlib.sha256(f"{array.shape}".encode() + _value_bytes(array)).hexdigest()
 
 
 def _value_bytes(array: NDArray) -> bytes:
-    """The same bytes for the same numbers: little-endian float64 in C order."""
+    """Return bytes that are equal for equal numbers: little-endian float64 in C order."""
     values = array.astype("<f8") + 0.0  # -0.0 + 0.0 is 0.0
     values[np.isnan(values)] = np.nan
     return values.tobytes()
 
 
 def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
-    """What decides the bits of a fit: parameters one by one, and digests of the data."""
+    """Return everything that decides the bits of a fit: parameters, and data as digests."""
     given, training, validation = config.parameters, data.train, data.valid
     parameters = {
         name: _description(value)
@@ -84,14 +84,14 @@ def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
     return {"parameters": parameters, "data": digests}
 
 
-def _seed_description(random_state: Any, seed: int) -> Any:
+def _seed_description(random_state: object, seed: int) -> Any:
     if random_state is None or isinstance(random_state, (int, np.integer)):
         return _description(random_state)
     return f"a RandomState that draws {seed}"
 
 
 def _description(value: Any) -> Any:
-    """A parameter as plain values: classes and functions by name, objects by content."""
+    """Return a parameter as plain values; objects of other types by name or by digest."""
     if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -100,6 +100,11 @@ def _description(value: Any) -> Any:
         return [_description(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _description(item) for key, item in value.items()}
+    return _object_description(value)
+
+
+def _object_description(value: Any) -> str | list[Any]:
+    """Return the name of a class or function; name and content of any other object."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}, SHA-256 {sha256(value)[:16]}"
     if inspect.isclass(value) or inspect.isroutine(value):
@@ -111,9 +116,9 @@ def _description(value: Any) -> Any:
 
 
 def _callback_parameters(callback: Callback) -> dict[str, Any]:
-    """What a callback was made with: not what it learnt, nor what it saves by itself."""
+    """Return the parameters of a callback, without what it has learnt or saves itself."""
     state: Any = ()
-    with suppress(AttributeError):  # of what is not there, or not before training
+    with suppress(AttributeError):  # it has no state_dict, or none before training
         state = callback.state_dict()
     return {
         name: value
@@ -122,13 +127,14 @@ def _callback_parameters(callback: Callback) -> dict[str, Any]:
     }
 
 
-def check_same_fit(file: CheckpointFile, before: Any, now: dict[str, Any]) -> None:
-    """Raise an error that names each difference between the file's fit and this one."""
-    parts = [before.get(part) for part in ("parameters", "data")]
-    if not all(isinstance(part, dict) for part in parts):
+def check_same_fit(
+    file: CheckpointFile, saved: dict[str, Any], current: dict[str, Any]
+) -> None:
+    """Check that the file is of this fit; the error names each difference."""
+    parameters, data = saved.get("parameters"), saved.get("data")
+    if not (isinstance(parameters, dict) and isinstance(data, dict)):
         raise file.damage_error("it does not say which fit it is of")
-    parameters, data = parts
-    given = now["parameters"]
+    given = current["parameters"]
     differences = [
         f"{name}={parameters.get(name)!r} there and {given.get(name)!r} here"
         for name in {**parameters, **given}
@@ -136,13 +142,13 @@ def check_same_fit(file: CheckpointFile, before: Any, now: dict[str, Any]) -> No
     ]
     differences += [
         f"another {name}"
-        for name in {**data, **now["data"]}
-        if data.get(name) != now["data"].get(name)
+        for name in {**data, **current["data"]}
+        if data.get(name) != current["data"].get(name)
     ]
     if differences:
         raise ValueError(
-            f"checkpoint={file.name!r} is of another fit: {'; '.join(differences)}. Fit as "
-            "there to continue, or remove the file or choose another path to start from "
-            "scratch. Each fit needs a file of its own; under a search or cross-validation "
-            "leave checkpoint=None."
+            f"checkpoint={file.name!r} is of another fit: {'; '.join(differences)}. To "
+            "continue that fit, use its data and parameters. To start from scratch, remove "
+            "the file or choose another path. Each fit needs a file of its own; under a "
+            "search or cross-validation leave checkpoint=None."
         )

@@ -36,7 +36,7 @@ from sklstm._training._data import WindowSet
 
 
 class _MeanLoss:
-    """The mean over rows of the losses of batches, kept on their device for a while."""
+    """Mean over rows of the losses of batches, which stay on their device for a while."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -54,7 +54,7 @@ class _MeanLoss:
         return self._sum / self._count
 
     def _fetch(self) -> None:
-        """Wait for the device, once in many batches."""
+        """Fetch the losses, once in many batches, since this waits for the device."""
         if self._losses:
             losses = torch.stack(self._losses).tolist()
             self._sum += sum(map(operator.mul, losses, self._n_rows))
@@ -63,11 +63,12 @@ class _MeanLoss:
 
 
 class WindowNet(NeuralNet):
-    """A skorch net over windows; `generator` draws the order of the batches.
+    """Net of skorch that trains on windows; `generator` draws the order of the batches.
 
-    It overrides what speed and memory need: batches that are gathered from views, a
-    training step in chunks, losses that are fetched from the device once in a while.
-    Datasets of other kinds, as callbacks pass them to `predict`, go skorch's own way.
+    It overrides methods of skorch for speed and memory: batches are gathered from views,
+    the training step works in chunks, and losses are fetched from the device once in a
+    while. Datasets of other kinds, as callbacks pass them to `predict`, are handled by
+    skorch.
     """
 
     def __init__(
@@ -85,20 +86,20 @@ class WindowNet(NeuralNet):
         self.training = training
         self.stop_training = False
         self.starts_at_best = False
-        self.is_resumable = True  # not where it was loaded without its optimizer
+        self.is_resumable = True  # False if it was loaded without its optimizer
         self.lowest_losses: dict[str, float] = {}
         self._step: StepOfChunk | None = None
         self._weights: list[nn.Parameter] = []
 
     @property
     def own_module(self) -> LSTMModule:
-        """The network without the wrapper that `torch.compile` puts around it."""
+        """Network without the wrapper that `torch.compile` puts around it."""
         module: Any = self.module_
         return getattr(module, "_orig_mod", module)
 
     @property
     def own_generator(self) -> torch.Generator:
-        """The source of the network's initial weights and dropout."""
+        """Generator of the network's initial weights and dropout."""
         generator = self.own_module.generator
         assert generator is not None
         return generator
@@ -126,7 +127,7 @@ class WindowNet(NeuralNet):
         )
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
-        # Arrays of callbacks and users, of any type of numbers.
+        # Callbacks and users pass arrays of any numeric type.
         return self.module_(to_tensor(x, device=self.device).to(torch.float32))
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
@@ -150,7 +151,7 @@ class WindowNet(NeuralNet):
         return {"loss": loss, "y_pred": y_pred}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
-        if self._step is None:  # the gradients of chunks replace those before them
+        if self._step is None:  # gradients from chunks replace the earlier ones
             super()._zero_grad_optimizer(set_to_none)
 
     @torch.no_grad()
@@ -179,7 +180,7 @@ class WindowNet(NeuralNet):
         self._step = resolve_step(self.module_)
         self._weights = list(self.module_.parameters())
         mean, n_batches = _MeanLoss(), 0
-        # Only callbacks that someone added look at batches, whose history takes memory.
+        # Batches are recorded only for callbacks that a user has added: it takes memory.
         is_watched = bool(self.training.skorch_params.get("callbacks"))
         for batch in iterator:
             if is_watched:
@@ -195,11 +196,11 @@ class WindowNet(NeuralNet):
         self._record_loss(prefix, mean.value())
 
     def _record_loss(self, prefix: str, loss: float) -> None:
-        """Record the loss of an epoch; stop where skorch would go on and predict NaN."""
+        """Record the loss of an epoch; raise an error where skorch would predict NaN."""
         if not math.isfinite(loss):
             which = "training" if prefix == "train" else "validation"
             raise divergence_error(self, f"The {which} loss became {loss}")
-        # In the float32 of its terms, which is what a saved history keeps.
+        # Rounded to the float32 of its terms, in which a history is saved.
         loss = float(np.float32(loss))
         is_best = loss < self.lowest_losses.get(prefix, math.inf)
         if is_best:
@@ -208,7 +209,7 @@ class WindowNet(NeuralNet):
         self.history.record(f"{prefix}_loss_best", is_best)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        # Before any scheduler among the callbacks changes it for the next epoch.
+        # Recorded before a scheduler among the callbacks changes it for the next epoch.
         self.history.record("learning_rate", current_rate(self))
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
@@ -217,8 +218,9 @@ class WindowNet(NeuralNet):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
-                # How skorch's EarlyStopping asks to stop. Ctrl-C, which skorch's `notify`
-                # cannot tell from it, goes through, and the callbacks after it are called.
+                # EarlyStopping of skorch asks to stop in this way; the callbacks after it
+                # are still called. Ctrl-C, which skorch's own `notify` does not distinguish
+                # from it, is raised.
                 if not isinstance(callback, EarlyStopping):
                     raise
                 self.stop_training = True
@@ -244,8 +246,8 @@ class WindowNet(NeuralNet):
         return self
 
     def partial_fit(self, X: WindowSet, y: Any = None, **fit_params: Any) -> Self:
-        # skorch's own swallows KeyboardInterrupt and returns a half-trained net, which a
-        # search would score.
+        # skorch's own method catches KeyboardInterrupt and returns a half-trained net,
+        # which a search would score.
         self.notify("on_train_begin", X=X, y=y)
         self.fit_loop(X, y)
         self.notify("on_train_end", X=X, y=y)

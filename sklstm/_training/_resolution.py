@@ -1,6 +1,7 @@
-"""How much float32, in which the network computes, leaves of features and targets.
+"""Check that features and targets keep their differences in float32.
 
-float32 has 24 bits: at 1e8 its numbers are 8 apart, and a sine on top of that is gone.
+The network computes in float32, which has 24 bits: near 1e8 its numbers are 8 apart, so
+that a sine around that level is lost.
 """
 
 import warnings
@@ -13,22 +14,21 @@ from numpy.typing import NDArray
 from sklstm._training._scaling import is_constant
 from sklstm.windows._views import iter_parts, underlying_series
 
-# Largest distance of neighbouring float32 numbers, in standard deviations of a feature,
-# that goes without a warning. Rounding then adds less than a thousandth of a percent to
-# the variance.
+# Largest spacing of float32 numbers, in standard deviations of a feature, that needs no
+# warning. Rounding then adds less than a thousandth of a percent to the variance.
 MOST_OF_DEVIATION = 0.01
 LARGEST = float(np.finfo(np.float32).max)
-# Whole numbers up to here are all float32 numbers.
+# float32 holds all whole numbers up to this one.
 ALL_WHOLE = 2**24
-# Features that a warning names.
+# Number of features that a warning names.
 MOST_SHOWN = 5
 
 
 def check_window_resolution(windows: NDArray, names: Sequence[str] | None = None) -> None:
-    """Warn of features that lie so far from 0 that float32 loses their differences.
+    """Warn of features that are so far from 0 that float32 loses their differences.
 
-    Takes one pass over the series beneath the windows, or over the windows where they are
-    no view of one, and memory that does not grow with them.
+    It takes one pass over the series of which windows are a view, or over the windows if
+    they are no view, and memory that does not grow with them.
     """
     series = underlying_series(windows)
     columns = np.moveaxis(windows if series is None else series, -1, 0)
@@ -41,7 +41,7 @@ def check_window_resolution(windows: NDArray, names: Sequence[str] | None = None
     features = ("Feature " if len(lost) == 1 else "Features ") + ", ".join(shown)
     warnings.warn(
         f"{features} of X: {_description(columns[lost[0]])} Scale the features in "
-        "float64 before windows are cut, for example by StandardScaler before "
+        "float64 before windows are cut, for example with StandardScaler before "
         "WindowTransformer.",
         UserWarning,
         stacklevel=2,
@@ -49,7 +49,7 @@ def check_window_resolution(windows: NDArray, names: Sequence[str] | None = None
 
 
 def check_target_resolution(targets: NDArray) -> None:
-    """Warn where unscaled targets (n, n_outputs) lose their differences to float32."""
+    """Warn if unscaled targets (n, n_outputs) lose their differences in float32."""
     for column in targets.T:
         if _loses_digits(column):
             warnings.warn(
@@ -62,13 +62,13 @@ def check_target_resolution(targets: NDArray) -> None:
 
 
 def _loses_digits(column: NDArray) -> bool:
-    """Whether values, NaN aside, differ by little more than float32 resolves."""
+    """Return whether values, except NaN, differ by little more than float32 resolves."""
     low, high = _range(column)
     level = max(-float(low), float(high))
-    if not level <= LARGEST:  # an error elsewhere, or NaN alone
+    if not level <= LARGEST:  # an error elsewhere, or all NaN
         return False
     spacing = _spacing(level)
-    # No deviation is smaller than range / sqrt(2 n): most columns need no second pass.
+    # A deviation is at least range / sqrt(2 n), so that most columns need no second pass.
     smallest = (float(high) / 2 - float(low) / 2) * np.sqrt(2 / column.size)
     if not spacing > MOST_OF_DEVIATION * smallest:
         return False
@@ -78,7 +78,7 @@ def _loses_digits(column: NDArray) -> bool:
 
 
 def _range(column: NDArray) -> tuple[Any, Any]:
-    """Lowest and highest value, in the dtype of the column where that is of floats."""
+    """Return the lowest and highest value, in the dtype of the column if it has floats."""
     dtype = column.dtype if column.dtype.kind == "f" else np.dtype(np.float64)
     low, high = np.fmin.reduce(column, axis=None), np.fmax.reduce(column, axis=None)
     return dtype.type(low), dtype.type(high)
@@ -99,7 +99,7 @@ def _description(column: NDArray) -> str:
 
 
 def _deviation(column: NDArray) -> float:
-    """Standard deviation, of differences to the middle so that no digits are lost."""
+    """Return the standard deviation, computed around the middle so as to lose no digits."""
     low, high = map(float, _range(column))
     middle, total, squares, n_known = low / 2 + high / 2, 0.0, 0.0, 0
     for part in iter_parts(len(column), _n_at_once(column)):
@@ -111,13 +111,13 @@ def _deviation(column: NDArray) -> float:
 
 
 def _are_exact(column: NDArray) -> bool:
-    """Whether values are whole numbers that float32 holds, and were no others before."""
+    """Return whether values are whole numbers that float32 holds exactly."""
     is_float32 = column.dtype.kind == "f" and column.dtype.itemsize <= 4
     for part in iter_parts(len(column), _n_at_once(column)):
         values = column[part][~np.isnan(column[part])]
         if (values != np.rint(values)).any():
             return False
-        # Larger ones that are float32 already may have been rounded to whole numbers.
+        # Larger values that are float32 already may have been rounded to whole numbers.
         held = np.abs(values) <= ALL_WHOLE if is_float32 else values == np.float32(values)
         if not held.all():
             return False

@@ -1,7 +1,7 @@
-"""Fits that continue after they were killed: what is written after each epoch, and read.
+"""Fits that continue after an interruption, from a checkpoint written after each epoch.
 
-A resumed fit ends in the same bits as one that was never interrupted, so all that training
-draws on is restored: weights, optimizer, generators, history, and the callbacks' state.
+A resumed fit is bit-identical to an uninterrupted one, so everything that training depends
+on is restored: weights, optimizer, generators, history, and the state of the callbacks.
 """
 
 import os
@@ -21,7 +21,7 @@ from sklstm._training._callback_state import (
     check_can_be_restored,
     fault_of_callback_state,
     load_callback_state,
-    stateful,
+    stateful_callbacks,
 )
 from sklstm._training._config import TrainingConfig
 from sklstm._training._data import TrainingData
@@ -38,7 +38,7 @@ from sklstm._training._state import (
 
 @dataclass(frozen=True)
 class SavedFit:
-    """A fit as it is between two epochs: the content of a checkpoint."""
+    """State of a fit between two epochs: the content of a checkpoint."""
 
     versions: dict[str, str]
     identity: dict[str, Any]
@@ -50,34 +50,34 @@ class SavedFit:
 
     @classmethod
     def of(cls, content: Any, file: CheckpointFile) -> Self:
-        """Check the types of what was read from a file."""
+        """Build from the content of a file, whose types are checked."""
         types = {field.name: field.type for field in fields(cls)}
         if not isinstance(content, dict) or content.keys() != types.keys():
             raise file.damage_error(f"it should hold {', '.join(types)}")
         saved = cls(**content)
-        for name, of_type in types.items():
-            of_type = getattr(of_type, "__origin__", of_type)
-            if type(content[name]) is not of_type:
+        for name, expected in types.items():
+            if type(content[name]) is not getattr(expected, "__origin__", expected):
                 raise file.damage_error(f"{name} is {type(content[name]).__name__}")
         if not 0 <= saved.seed < 2**63 or saved.n_epochs < 0:
             raise file.damage_error("its seed or its count of epochs is out of range")
         return saved
 
     def is_finished(self, epochs: int) -> bool:
-        """Whether no epoch is left to train."""
+        """Return whether no epoch is left to train."""
         return self.stopped or self.n_epochs == epochs
 
 
 @contextmanager
 def resumed_fit(config: TrainingConfig, data: TrainingData) -> Iterator["EpochSaver"]:
-    """Give what saves each epoch of a fit, and continues from those that were saved."""
+    """Yield the callback that saves each epoch of a fit and continues from a saved one."""
     if config.checkpoint is None:
         yield EpochSaver(None, {}, config.seed)
         return
     if config.warm_start:
         raise ValueError(
-            "checkpoint does not support warm_start=True, whose fits begin where the "
-            "regressor stands. Save the regressor between them, or set warm_start=False."
+            "checkpoint does not support warm_start=True, with which a fit continues from "
+            "the regressor itself. Save the regressor between fits, or set "
+            "warm_start=False."
         )
     file = CheckpointFile.of(config.checkpoint)
     current, epochs = identity(config, data), config.training.epochs
@@ -88,7 +88,7 @@ def resumed_fit(config: TrainingConfig, data: TrainingData) -> Iterator["EpochSa
                 stack.enter_context(file.locked())
             except OSError as error:
                 raise write_error(file, error) from error
-            # Read again, since another fit may have written before the file was locked.
+            # Read again, since another fit may have written it before it was locked.
             saved = _saved_fit(file, current, epochs)
         yield EpochSaver(file, current, config.seed, saved=saved)
 
@@ -96,14 +96,14 @@ def resumed_fit(config: TrainingConfig, data: TrainingData) -> Iterator["EpochSa
 def _saved_fit(
     file: CheckpointFile, current: dict[str, Any], epochs: int
 ) -> SavedFit | None:
-    """The fit in the file, if this one can continue from it; None if there is no file."""
+    """Return the fit in the file, from which this one can continue; None without a file."""
     try:
         content = file.read()
     except OSError as error:
         raise OSError(
             error.errno,
-            f"checkpoint={file.name!r} cannot be read ({error.strerror}). Give the path "
-            "of a file, in a folder that is there",
+            f"checkpoint={file.name!r} cannot be read ({error.strerror}). Pass the path "
+            "of a file in an existing folder",
         ) from error
     if content is None:
         return None
@@ -111,14 +111,14 @@ def _saved_fit(
     check_same_fit(file, saved.identity, current)
     if saved.n_epochs > epochs:
         raise ValueError(
-            f"checkpoint={file.name!r} is {saved.n_epochs} epochs into its fit, more "
-            f"than epochs={epochs}. Raise epochs, or remove the file to start from scratch."
+            f"checkpoint={file.name!r} already holds {saved.n_epochs} epochs, more than "
+            f"epochs={epochs}. Raise epochs, or remove the file to start from scratch."
         )
     return saved
 
 
 class EpochSaver(Callback):
-    """Continue from the epochs that were saved, and save each that follows."""
+    """Callback that continues from a saved epoch, and saves each epoch that follows."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class EpochSaver(Callback):
         self.process = os.getpid()
 
     def join(self, net: WindowNet) -> None:
-        """Stand behind all other callbacks of a net, until the end of its training."""
+        """Become the last callback of a net, until the end of its training."""
         if self.file is None:
             return
         for _, callback in net.callbacks_:
@@ -146,7 +146,7 @@ class EpochSaver(Callback):
     def on_train_begin(self, net: WindowNet, **kwargs: Any) -> None:
         if self.saved is not None:
             self.restore(net, self.saved)
-        if net.max_epochs:  # an error now rather than after the first epoch
+        if net.max_epochs:  # any error now rather than after the first epoch
             self.save(net)
 
     def on_epoch_end(self, net: WindowNet, **kwargs: Any) -> None:
@@ -157,13 +157,13 @@ class EpochSaver(Callback):
         net.callbacks_ = [pair for pair in net.callbacks_ if pair[1] is not self]
 
     def save(self, net: WindowNet) -> None:
-        """Write all that training draws on, as it is between two epochs."""
+        """Write everything that training depends on, as it is between two epochs."""
         assert self.file is not None
         if os.getpid() != self.process:
             raise RuntimeError(
                 f"checkpoint={self.file.name!r} belongs to the process that began this "
-                "fit, and a copy that was forked from it must not write it. End the copy "
-                "by os._exit when its own work is done."
+                "fit, and a child that was forked from it must not write it. End the child "
+                "with os._exit when its own work is done."
             )
         saved = SavedFit(
             versions=versions(),
@@ -182,10 +182,12 @@ class EpochSaver(Callback):
             raise write_error(self.file, error, len(net.history)) from error
 
     def _stateful(self, net: WindowNet) -> list[Callback]:
-        return stateful(callback for _, callback in net.callbacks_ if callback is not self)
+        return stateful_callbacks(
+            callback for _, callback in net.callbacks_ if callback is not self
+        )
 
     def restore(self, net: WindowNet, saved: SavedFit) -> None:
-        """Put a net that is about to train where another one was after its last epoch."""
+        """Restore the saved state in a net that is about to train."""
         assert self.file is not None
         if saved.versions != versions():
             warnings.warn(
@@ -223,12 +225,12 @@ class EpochSaver(Callback):
 
 
 def write_error(file: CheckpointFile, error: OSError, n_epochs: int = 0) -> OSError:
-    """Build the error of a file that cannot be written, which says what is left."""
+    """Return the error of a file that cannot be written, which says what is kept."""
     after = f" after {n_epochs} epochs" if n_epochs else ""
-    # OSError makes itself the kind that it is, such as PermissionError.
+    # OSError chooses its subclass itself, such as PermissionError.
     return OSError(
         error.errno,
-        f"checkpoint={file.name!r} cannot be written{after} ({error.strerror}). What was "
-        "written before is whole. Make room, or a folder that can be written to, and fit "
-        "again: it continues from there",
+        f"checkpoint={file.name!r} cannot be written{after} ({error.strerror}). The last "
+        "version that was written is complete. Free disk space, or make the folder "
+        "writable, and fit again: it continues from there",
     )

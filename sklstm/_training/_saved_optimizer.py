@@ -1,7 +1,7 @@
-"""Checks of a saved optimizer or schedule against a new one that is to take its state.
+"""Checks of the saved state of an optimizer or schedule, before a new one takes it.
 
-torch takes over whatever it is given: a number too few in a moment is read beyond its end
-by the fused kernel, and an unknown value fails many steps later.
+torch accepts any state: if a moment has too few numbers, the fused kernel reads beyond its
+end, and an unknown value fails many steps later.
 """
 
 from typing import Any
@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
-# Entries of an optimizer's state that are of the shape of their weight.
-OF_WEIGHTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")
+# Entries of an optimizer's state that have the shape of their weight.
+WEIGHT_SHAPED = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")
 
 
 def fault_of_optimizer(saved: Any, optimizer: torch.optim.Optimizer) -> str | None:
-    """What keeps the optimizer from taking the saved state, if anything."""
+    """Return the reason why the optimizer cannot take the saved state, or None."""
     if not isinstance(saved, dict) or saved.keys() != {"state", "param_groups"}:
         return "the optimizer has no state and groups"
     fresh = optimizer.state_dict()["param_groups"]
-    groups = saved["param_groups"]
+    fault = _fault_of_groups(saved["param_groups"], fresh)
+    return fault or _fault_of_state(saved["state"], saved["param_groups"], optimizer)
+
+
+def _fault_of_groups(groups: Any, fresh: list[dict[str, Any]]) -> str | None:
     if not isinstance(groups, list) or len(groups) != len(fresh):
         return f"the optimizer should have {len(fresh)} groups"
     for group, expected in zip(groups, fresh, strict=True):
@@ -29,11 +33,17 @@ def fault_of_optimizer(saved: Any, optimizer: torch.optim.Optimizer) -> str | No
         fault = fault_of_entries(group, expected)
         if fault is not None:
             return f"of the optimizer, {fault}"
+    return None
+
+
+def _fault_of_state(
+    state: object, groups: list[Any], optimizer: torch.optim.Optimizer
+) -> str | None:
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     needed = _needed_entries(groups, optimizer)
-    if not isinstance(saved["state"], dict):
+    if not isinstance(state, dict):
         return "the optimizer's state is no dict"
-    for number, entries in saved["state"].items():
+    for number, entries in state.items():
         if type(number) is not int or not 0 <= number < len(weights):
             return f"the optimizer has no weight {number!r}"
         if not isinstance(entries, dict) or not needed <= entries.keys():
@@ -54,7 +64,7 @@ def _needed_entries(groups: list[Any], optimizer: torch.optim.Optimizer) -> set[
 def _fault_of_weight_state(entries: dict[Any, Any], shape: tuple[int, ...]) -> str | None:
     for name, value in entries.items():
         is_array = isinstance(value, np.ndarray) and value.dtype == np.float32
-        if name in OF_WEIGHTS and value is not None:
+        if name in WEIGHT_SHAPED and value is not None:
             if not is_array or value.shape != shape:
                 return f"{name} of another shape or type than {shape} and float32"
         elif name == "step" and not _is_number(value):
@@ -63,7 +73,10 @@ def _fault_of_weight_state(entries: dict[Any, Any], shape: tuple[int, ...]) -> s
 
 
 def fault_of_entries(saved: dict[Any, Any], fresh: dict[str, Any]) -> str | None:
-    """Which entry is of another kind than the fresh one, or is new and no number."""
+    """Return which entry is missing, of another type than the fresh one, or unknown.
+
+    Unknown entries are allowed if they are numbers, as a schedule may add them.
+    """
     missing = fresh.keys() - saved.keys()
     if missing:
         return f"{min(missing)} is missing"
@@ -75,7 +88,7 @@ def fault_of_entries(saved: dict[Any, Any], fresh: dict[str, Any]) -> str | None
     return None
 
 
-def _is_like(value: Any, fresh: Any) -> bool:
+def _is_like(value: object, fresh: Any) -> bool:
     if isinstance(fresh, torch.Tensor):
         fresh = fresh.detach().cpu().numpy()
     if isinstance(fresh, np.ndarray):
@@ -98,7 +111,7 @@ def _is_like(value: Any, fresh: Any) -> bool:
     return _is_number(value) if _is_number(fresh) else True
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return value.size == 1 and value.dtype.kind in "if"
     return isinstance(value, (int, float)) and not isinstance(value, bool)

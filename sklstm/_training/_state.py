@@ -1,4 +1,4 @@
-"""The state of a net as arrays and plain values, and back."""
+"""State of a net as arrays and plain values, and back."""
 
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args
@@ -17,7 +17,7 @@ from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
 from sklstm._training._saved_optimizer import fault_of_optimizer
 
-# What reading a state of another shape than expected may raise, besides ValueError.
+# Errors besides ValueError that reading a state of unexpected content may raise.
 MALFORMED = (
     ArithmeticError,
     AttributeError,
@@ -29,7 +29,7 @@ MALFORMED = (
 
 
 def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str | None:
-    """What is wrong with weights that should be those of the architecture, if anything."""
+    """Return why weights cannot be those of the architecture, or None."""
     shapes = architecture.weight_shapes()
     for name, shape in shapes.items():
         weight = weights.get(name)
@@ -45,10 +45,10 @@ def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str
 
 
 def recorded_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the epochs of a net without what only further training needs."""
+    """Return the history without the entries that only further training needs."""
     return [
         {
-            # Seconds to 7 digits, which halves what they take in a file.
+            # Seconds to 7 digits, which take half the space in a file.
             key: to_plain(np.float32(value) if key == "dur" else value)
             for key, value in epoch.items()
             if not key.endswith(("batches", "_batch_count", "_best"))
@@ -65,10 +65,11 @@ def _whole_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, Any]:
-    """Return all that predictions need, as arrays and plain values.
+    """Return everything that predictions need, as arrays and plain values.
 
-    With `resumable`, also all that further training needs to be the same to the last bit:
-    the optimizer, which takes twice the weights for Adam, and the generators.
+    With `resumable`, return also everything that further training needs to be
+    bit-identical: the optimizer (for Adam, twice the size of the weights) and the
+    generators.
     """
     history = net.history[:n_epochs]
     state = {
@@ -88,8 +89,8 @@ def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, An
     return state
 
 
-def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> WindowNet:
-    """The net of `net_state`, on a device that this machine has."""
+def net_from_state(state: dict[str, Any], device: Any, skorch_params: Any) -> WindowNet:
+    """Rebuild a net from what `net_state` returned, on a device that this machine has."""
     architecture = check_net_state(state)
     if not isinstance(device, str):
         raise damage_error("network", f"its device is {device!r}")
@@ -98,15 +99,20 @@ def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> Wind
     except ValueError:
         device = "cpu"
     try:
-        # What is not resumable draws its own random numbers, not those of seed 0.
+        # Without saved generators, seed from the weights, so that different models do not
+        # share random draws.
         seed = int(sha256(state["module"])[:8], 16)
-        # Predicting takes none of the others, and a new fit makes its own net.
+        # Predictions need no other arguments, and a new fit makes its own net.
         params = skorch_params if isinstance(skorch_params, dict) else {}
         is_needed = "optimizer" in state
-        kept = {k: v for k, v in params.items() if is_needed and k[:9] == "optimizer"}
+        of_optimizer = {
+            name: value
+            for name, value in params.items()
+            if is_needed and name[:9] == "optimizer"
+        }
         net = make_net(
             architecture,
-            Training(**{**state["training"], "skorch_params": kept}),
+            Training(**{**state["training"], "skorch_params": of_optimizer}),
             device=device,
             seed=seed,
         )
@@ -125,17 +131,20 @@ def restored_net(state: dict[str, Any], device: Any, skorch_params: Any) -> Wind
 
 
 def check_can_be_saved(module: nn.Module) -> LSTMModule:
-    """Return the module, if a network made of its weights alone computes the same."""
+    """Return the module, if its weights alone are enough to rebuild it."""
     if type(module) is not LSTMModule or not isinstance(module.lstm, nn.LSTM):
         raise TypeError(
             f"Only the network of LSTMRegressor can be saved, but net_.module_ is a "
-            f"{type(module).__name__}. Save its state_dict by torch."
+            f"{type(module).__name__}. Save its state_dict with torch.save."
         )
     return module
 
 
 def check_net_state(state: dict[str, Any]) -> Architecture:
-    """The architecture that it tells, if its weights are of that; before any are made."""
+    """Return the architecture in a state, after checking that its weights match it.
+
+    The check comes before any weights are allocated.
+    """
     try:
         fault = _fault_of_fields(Architecture, state["architecture"])
         fault = fault or _fault_of_fields(Training, state["training"])
@@ -149,7 +158,7 @@ def check_net_state(state: dict[str, Any]) -> Architecture:
 
 
 def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
-    """Which value is not of the type of its field, or out of its range, if any."""
+    """Return which value has the wrong type for its field, or is out of range, or None."""
     for field in fields(cls):
         allowed = get_args(field.type) or (field.type,)
         value = values.get(field.name, field.default)
@@ -173,7 +182,7 @@ def _lowest_losses(epochs: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
-    """Let a net of the same architecture go on where another stopped."""
+    """Give a net of the same architecture the state that `net_state` returned."""
     net.own_module.load_state_dict(to_tensors(state["module"]))
     if "optimizer" in state:
         check_same_optimizer(state["optimizer_name"], type(net.optimizer_).__name__)
@@ -186,7 +195,7 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
         net.generator.set_state(to_tensors(state["order_generator"]))
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr
-        group.setdefault("initial_lr", net.lr)  # a schedule goes on from it
+        group.setdefault("initial_lr", net.lr)  # a schedule continues from it
     epochs = training_epochs(state["history"])
     net.history.extend({**epoch, "batches": []} for epoch in epochs)
     net.lowest_losses = _lowest_losses(epochs)

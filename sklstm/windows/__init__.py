@@ -1,6 +1,11 @@
 """From a series to its windows, with NumPy, pandas and scikit-learn; no torch.
 
-`_transformer` holds the public names; begin there. `_views` cuts windows, `_labels` and
-`_continuation` tell whether rows continue the fitted series, `_checks` says what a series
-may hold.
+Begin with `_transformer`, which holds the public names, and `_views`, which cuts windows.
+
+Two questions take the other files. Do rows continue the fitted series, and are steps
+missing? `_labels` reads the index, `_spacing` finds its step, `_week` its nights and
+weekends, `_holes` the missing labels; `_continuation` decides without an index. Are the
+arguments right? `_checks` covers series and their labels. `_layout` with `_overlap`, and
+`_flat`, check windows that were made elsewhere. `_warnings` points a warning at the line of
+the user's code.
 """

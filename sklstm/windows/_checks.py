@@ -1,11 +1,13 @@
-"""Checks of a series and its row labels."""
+"""Checks of a series and of its row labels, and the warnings about them.
+
+Each check returns what it has checked, or raises an error that says what to change.
+"""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
@@ -23,12 +25,12 @@ from sklstm.windows._labels import (
 from sklstm.windows._spacing import Spacing
 from sklstm.windows._warnings import warn_caller
 
-# Values before a series that are kept as NaN, 128 MiB, where the series is shorter.
+# Most unknown values that are stored before a short series: 128 MiB of float64.
 MOST_UNKNOWN = 2**24
 
 
-def check_series(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray:
-    """A complete series of shape (n_samples, n_features), float64 or float32."""
+def check_series(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDArray:
+    """Return the series (n_samples, n_features) as float64 or float32; no value is NaN."""
     with reading(X, "X"):
         series = validate_data(
             estimator,
@@ -53,8 +55,8 @@ def _check_series_finite(series: NDArray) -> None:
     )
 
 
-def check_series_and_targets(X: Any, y: Any) -> tuple[NDArray, NDArray]:
-    """A complete series (n_samples, n_features) and its targets, `X` itself if None."""
+def check_series_and_targets(X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, NDArray]:
+    """Return the series (n_samples, n_features) and its targets, by default `X` itself."""
     with reading(X, "X"):
         checked = check_array(
             X,
@@ -69,12 +71,12 @@ def check_series_and_targets(X: Any, y: Any) -> tuple[NDArray, NDArray]:
 
 
 def check_labels(
-    X: Any, *, name: str = "X", like: FittedLabels | None = None, warn: bool = True
+    X: object, *, name: str = "X", like: FittedLabels | None = None, warn: bool = True
 ) -> Labels | None:
-    """The row labels of a pandas object in time order; None where there are none to use.
+    """Return the row labels of a pandas object, or None if it has none that can be used.
 
-    Labels that have no order in time are not used, which is a warning. With `like`, an
-    index of several levels must be that of the fitted series.
+    Warn of labels that have no order in time: they are not used. With `like`, the outer
+    levels of a MultiIndex must be those of the fitted series.
     """
     index = table_index(X)
     if index is None:
@@ -105,7 +107,7 @@ def check_labels(
 
 
 def _one_series(index: pd.Index, name: str) -> tuple[pd.Index, str | None]:
-    """The innermost level of an index, and the label of the outer ones where there are."""
+    """Return the innermost level of an index, and the label of its outer levels, if any."""
     if not isinstance(index, pd.MultiIndex):
         return index, None
     if index.nlevels == 1:
@@ -131,8 +133,8 @@ def _check_time_order(index: pd.Index, name: str) -> None:
     if index.hasnans:
         raise ValueError(
             f"The index of {name} holds a missing label in row "
-            f"{int(index.isna().argmax())}; a series has one label for each step. Fill it "
-            "in or drop the row."
+            f"{int(index.isna().argmax())}; every step needs a label. Fill it in, or drop "
+            "the row."
         )
     if not index.is_unique:
         label = index[index.duplicated()][0]
@@ -142,8 +144,8 @@ def _check_time_order(index: pd.Index, name: str) -> None:
         )
     if not index.is_monotonic_increasing:
         raise ValueError(
-            f"The index of {name} is not increasing; a series stands in time order. Sort "
-            "X and y by time (sort_index), and split them without shuffling "
+            f"The index of {name} is not increasing; rows must be in time order. Sort X "
+            "and y by time (sort_index), and split them without shuffling "
             "(TimeSeriesSplit, or train_test_split with shuffle=False). If the rows are in "
             "time order and only their labels are not, drop the index: "
             f"{name}.reset_index(drop=True)."
@@ -154,20 +156,21 @@ def check_parameter_of_fit(name: str, value: int, fitted: int) -> None:
     """Check that a parameter has the value that it had in `fit`."""
     if value != fitted:
         raise ValueError(
-            f"{name}={value}, but the transformer was fitted with {name}={fitted}, and "
-            "what comes after it has learned from those windows. Call fit again, or set "
+            f"{name}={value}, but the transformer was fitted with {name}={fitted}, and the "
+            "steps after it were fitted on those windows. Call fit again, or set "
             f"{name} back to {fitted}."
         )
 
 
 def warn_of_other_kind(labels: Labels, fitted: FittedLabels) -> None:
     """Warn that labels cannot be compared with the fitted ones."""
-    if labels.is_default or fitted.is_default:  # which is no index
+    if labels.is_default or fitted.is_default:  # a default index counts as no index
         return
     warn_caller(
         f"X is labelled by {labels.kind}, but the fitted rows by {fitted.last.kind}. The "
-        "index is not used to tell whether X continues the fitted series: its rows are "
-        "taken to follow, unless they are the fitted ones again. Convert one of the two."
+        "index is not used to decide whether X continues the fitted series: its rows are "
+        "taken to continue it, unless they are the fitted rows again. Convert one of the "
+        "two indexes to the kind of the other."
     )
 
 
@@ -193,7 +196,7 @@ def warn_of_holes(
     horizon: int,
     name: str = "X",
 ) -> None:
-    """Warn where windows of rows reach across labels that are missing."""
+    """Warn if the windows of rows reach across missing labels."""
     n_crossing = holes.n_crossing(
         n_rows, n_past=n_past, seq_length=seq_length, horizon=horizon
     )
@@ -212,7 +215,7 @@ def warn_of_holes(
 
 
 def check_context(*rows: NDArray) -> None:
-    """That what a transformer remembers of its series is finite and of one width."""
+    """Check that the remembered rows of a series are finite and have the same width."""
     shapes = [np.shape(array) for array in rows]
     if {len(shape) for shape in shapes} != {2} or len({shape[1] for shape in shapes}) > 1:
         raise ValueError(f"the rows of its series are of the shapes {shapes}")
@@ -220,11 +223,13 @@ def check_context(*rows: NDArray) -> None:
         raise ValueError("the rows of its series are not finite")
 
 
-def check_same_order(X: Any, labelled: Any, *, name: str = "y", like: str = "X") -> None:
-    """Check that a pandas object beside X does not have the labels of X in another order.
+def check_same_order(
+    X: object, labelled: object, *, name: str = "y", like: str = "X"
+) -> None:
+    """Check that a pandas object does not have the labels of X in another order.
 
-    Other labels are no error: a target may be labelled by the step that it is known at.
-    `name` and `like` are what the two objects are called.
+    Different labels are no error: a target may be labelled by the step at which it becomes
+    known. `name` and `like` are the names of the two arguments.
     """
     index, labels = table_index(X), table_index(labelled)
     if index is None or labels is None or len(index) != len(labels):
@@ -239,11 +244,13 @@ def check_same_order(X: Any, labelled: Any, *, name: str = "y", like: str = "X")
         )
 
 
-def check_row_labels(X: Any, y: Any, *, n_rows: int) -> tuple[Labels | None, Labels | None]:
-    """The labels of the rows of `X`, and those of `y` if only they are of use.
+def check_row_labels(
+    X: object, y: object, *, n_rows: int
+) -> tuple[Labels | None, Labels | None]:
+    """Return the labels of `X`, and those of `y` if `X` has none that can be used.
 
-    Where a step before has dropped the index of `X`, that of `y` still shows whether rows
-    are in time order, and which are missing.
+    If an earlier step of a Pipeline has dropped the index of `X`, the index of `y` still
+    shows whether the rows are in time order and which are missing.
     """
     labels = check_labels(X)
     check_same_order(X, y)
@@ -252,13 +259,13 @@ def check_row_labels(X: Any, y: Any, *, n_rows: int) -> tuple[Labels | None, Lab
     index = table_index(y)
     if index is None or len(index) != n_rows:
         return labels, None
-    of_targets = check_labels(y, name="y", warn=False)
-    is_of_use = of_targets is not None and not of_targets.is_default
-    return labels, of_targets if is_of_use else None
+    target_labels = check_labels(y, name="y", warn=False)
+    is_usable = target_labels is not None and not target_labels.is_default
+    return labels, target_labels if is_usable else None
 
 
 def check_window_lengths(seq_length: int, horizon: int, *, series: NDArray) -> None:
-    """That the steps before a series, which are not known, fit into memory."""
+    """Check that the unknown steps before a series fit into memory."""
     n_unknown = (seq_length + horizon - 1) * series.shape[1]
     if n_unknown > max(MOST_UNKNOWN, series.size):
         raise ValueError(
@@ -269,7 +276,7 @@ def check_window_lengths(seq_length: int, horizon: int, *, series: NDArray) -> N
 
 
 def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:
-    """That a series of `n_samples` rows makes a complete window and its target."""
+    """Check that `n_samples` rows are enough for one complete window and its target."""
     if n_samples < seq_length + horizon:
         raise ValueError(
             f"seq_length={seq_length} with horizon={horizon} needs at least "

@@ -1,7 +1,8 @@
-"""Flat windows of several features, which a table of univariate windows is not.
+"""Check that a table does not hold flat windows of several features.
 
-``WindowTransformer(flatten=True)`` is for regressors that take tables. As univariate
-windows, its rows would be `n_features` times as long, and features would count as steps.
+LSTMRegressor reads a table as windows of one feature. The flat windows of
+``WindowTransformer(flatten=True)`` are meant for other regressors: read as windows of one
+feature, they would be `n_features` times too long, and features would count as steps.
 """
 
 import re
@@ -11,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 NAME_OF_LAG = re.compile(r"(.*)_lag\d+")
-# Pairs of last rows that are compared; the first rows may be filled in.
+# Number of last pairs of rows that are compared; an imputer may have filled the first rows.
 N_PAIRS = 64
 
 
 def check_not_flat(table: NDArray, column_names: Sequence[str] | None) -> None:
-    """Raise if a table holds flat windows of several features.
+    """Raise an error if a table holds flat windows of several features.
 
-    Names of columns tell, or rows: each is the one before it, moved by a whole step of
-    several columns, but for first rows that an imputer has filled, by means or by one
-    number. (Without those, windows of one feature of which only every few were kept look
-    the same.)
+    They are recognised by the names of the columns, or by the rows: each row is the row
+    before it, shifted by one step, which takes several columns, and the first row shows
+    that an imputer has filled it, with means or with one number. (Without this second
+    condition, windows of one feature would look the same if only every second or third of
+    them had been kept.)
     """
     n_features = _features_by_name(column_names) or _features_by_overlap(table)
     if n_features > 1:
@@ -29,8 +31,8 @@ def check_not_flat(table: NDArray, column_names: Sequence[str] | None) -> None:
             f"X holds flat windows of {n_features} features, as "
             "WindowTransformer(flatten=True) makes them for regressors that take tables. "
             "LSTMRegressor reads windows of shape (n_samples, seq_length, n_features): set "
-            "flatten=False, and leave out an imputer in between. If they are windows of "
-            f"one feature of which every {n_features}th was kept, pass X[:, :, None]."
+            "flatten=False, and remove any imputer in between. If they are windows of one "
+            f"feature, of which every {n_features}th was kept, pass X[:, :, None] instead."
         )
 
 
@@ -54,5 +56,5 @@ def _features_by_overlap(table: NDArray) -> int:
 
 
 def _overlap(rows: NDArray, shift: int) -> bool:
-    """Whether each row is the one before it, moved by so many columns."""
+    """Return whether each row is the row before it, shifted by `shift` columns."""
     return np.array_equal(rows[:-1, shift:], rows[1:, :-shift])

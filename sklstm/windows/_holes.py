@@ -1,7 +1,7 @@
 """Holes in the labels: inside a table, and between the fitted rows and later ones.
 
-What is kept of the fitted labels is small, whatever their number, and saved as arrays and
-plain values (`FittedLabels.state`).
+`FittedLabels` summarises the labels of the fitted rows. It stays small however many rows
+there are, and is saved as arrays and plain values.
 """
 
 from dataclasses import dataclass, replace
@@ -15,13 +15,14 @@ from sklstm.windows._spacing import (
     EvenSpacing,
     Spacing,
     common_spacing,
-    joined_labels,
-    restored_spacing,
+    concatenate_labels,
+    spacing_from_state,
     spacing_state,
 )
 
-# Last labels that are kept. Of a table with no more, the step is looked for again together
-# with the first later labels: few labels alone may show no month and no weekend.
+# Number of last labels that are kept. If the fitted table has no more than these, its step
+# is determined again together with the first later labels: a few labels alone may show
+# neither a month nor a weekend.
 N_LABELS = 100
 N_LATER_LABELS = 4
 
@@ -30,9 +31,19 @@ Relation = Literal["follows", "overlaps", "gap"]
 
 @dataclass(frozen=True)
 class Holes:
-    """Rows before which labels are missing, how many are in all, and the first of them.
+    """Holes in a table: where they are, and how many labels are missing.
 
-    Rows of the context are negative: -1 is the last fitted row.
+    Attributes
+    ----------
+    rows : ndarray of int
+        Rows before which labels are missing. Rows of the context are negative: -1 is the
+        last fitted row.
+
+    n_missing : int
+        Number of missing labels in all.
+
+    first : str
+        First missing label.
     """
 
     rows: NDArray[np.integer]
@@ -40,25 +51,25 @@ class Holes:
     first: str
 
     def n_crossing(self, n_rows: int, *, n_past: int, seq_length: int, horizon: int) -> int:
-        """How many of `n_rows` rows have a window that reaches across a hole.
+        """Return the number of rows, out of `n_rows`, whose window reaches across a hole.
 
         The window of row ``t`` does if a hole lies after its first known step, at or before
-        row ``t``: its steps are then older than their place in the window says.
+        row ``t``: its steps are then older than their position in the window suggests.
         """
-        n_known = n_rows + n_past  # farther than this, nothing is reached
+        n_known = n_rows + n_past  # no window reaches further back than this
         reach, horizon = min(seq_length + horizon - 1, n_known), min(horizon, n_known)
         starts = np.maximum(self.rows, max(horizon - n_past, 0))
         stops = np.minimum(self.rows + reach, np.append(self.rows[1:], n_rows))
         return int(np.maximum(np.minimum(stops, n_rows) - starts, 0).sum())
 
     def after(self, context: "FittedLabels | None") -> "Holes":
-        """The same holes, and those in the context that is the past of these rows."""
+        """Return these holes and those in the context that comes before their rows."""
         if context is None:
             return self
         return replace(self, rows=np.concatenate([context.hole_rows, self.rows]))
 
     def seen_from(self, row: int) -> "Holes":
-        """The same holes, with rows counted from another one."""
+        """Return the same holes, with rows counted from `row`."""
         return replace(self, rows=self.rows - row)
 
 
@@ -66,19 +77,22 @@ NO_HOLES = Holes(np.empty(0, dtype=np.int64), 0, "")
 
 
 def own_spacing(labels: Labels | None) -> Spacing | None:
-    """The spacing of the rows of one table; None where labels only number the rows."""
+    """Return the spacing of the rows of one table; None if its labels only number rows."""
     return None if labels is None or labels.is_default else common_spacing(labels)
 
 
 def own_holes(labels: Labels | None, spacing: Spacing | None) -> Holes:
-    """The holes in one table by its own spacing; none where it carries its step with it."""
+    """Return the holes in one table by its own spacing; none if the index stores its step.
+
+    Such an index, as pandas.date_range makes it, has no holes.
+    """
     if labels is None or labels.carried_step is not None:
         return NO_HOLES
     return holes_in(labels, spacing)
 
 
 def holes_in(labels: Labels | None, spacing: Spacing | None) -> Holes:
-    """The holes inside one table; none where its labels have no step in common."""
+    """Return the holes inside one table; none if its labels have no common step."""
     if labels is None or spacing is None:
         return NO_HOLES
     n_missing = spacing.n_missing(labels)
@@ -91,12 +105,28 @@ def holes_in(labels: Labels | None, spacing: Spacing | None) -> Holes:
 
 @dataclass(frozen=True)
 class FittedLabels:
-    """What is kept of the labels of the fitted rows.
+    """Summary of the labels of the fitted rows.
 
-    `last` are the last of `n_labels`, which begin with the number 0 if `begins_at_zero`.
-    `spacing` is that of all of them, `longest` their longest difference where they have no
-    step in common, and `hole_rows` are the rows, counted from the end, before which labels
-    are missing, as far back as the window of a later row reaches.
+    Attributes
+    ----------
+    last : Labels
+        Last labels, up to `N_LABELS` of them.
+
+    n_labels : int
+        Number of all labels.
+
+    begins_at_zero : bool
+        Whether the first label was the integer 0.
+
+    spacing : EvenSpacing, CalendarSpacing or None
+        Spacing of all labels; None if they have no common step.
+
+    longest : float
+        Longest difference between two labels, if they have no common step; else 0.
+
+    hole_rows : ndarray of int
+        Rows, counted from the end, before which labels are missing, as far back as the
+        window of a later row reaches.
     """
 
     last: Labels
@@ -110,7 +140,7 @@ class FittedLabels:
     def of(
         cls, labels: Labels, spacing: Spacing | None, holes: Holes, *, reach: int
     ) -> Self:
-        """What later rows are compared with."""
+        """Summarise the labels of a fitted table; windows reach back `reach` rows."""
         hole_rows = holes.rows - len(labels)
         last = replace(
             labels[-N_LABELS:],
@@ -129,25 +159,25 @@ class FittedLabels:
 
     @property
     def is_default(self) -> bool:
-        """Whether the labels only number the fitted rows from 0."""
+        """True if the labels only number the fitted rows from 0."""
         return self.begins_at_zero and int(self.last.values[-1]) == self.n_labels - 1
 
     def is_comparable(self, later: Labels) -> bool:
-        """Whether later labels are of the same kind, and count on from the fitted ones.
+        """Return whether later labels are of the same kind and not merely row numbers.
 
-        Labels that number rows from 0 again are those of another table, or of an array
-        that a step before has made into a table.
+        Labels that number rows from 0 again belong to another table, or to an array that an
+        earlier step of a Pipeline has turned into a table.
         """
         if later.is_default and (self.begins_at_zero or self.last.kind != later.kind):
             return False
         return self.last.kind == later.kind
 
     def relation(self, later: Labels, spacing: Spacing | None) -> Relation:
-        """How rows with labels of the same kind stand to the fitted ones.
+        """Return the position of later rows, with labels of the same kind, in time.
 
         "follows": the first label is the step after the last fitted one. "overlaps": it
         lies inside the fitted span or before it. "gap": steps are missing in between.
-        `spacing` is that of both.
+        `spacing` is the one that the fitted and the later rows share.
         """
         if self._overlaps(later):
             return "overlaps"
@@ -171,29 +201,29 @@ class FittedLabels:
             return bool(fitted[-1].item() == later.previous_label)
         jump = later.values[0].item() - last.values[-1].item()
         if self.n_labels == len(later) == 1:
-            # Two times alone show no step; numbers and periods count by one.
+            # Two single times show no step; numbers and periods count by one.
             return last.single_step is None or jump == last.single_step
         if spacing is None:
             return bool(jump <= max(self.longest, _longest_difference(later)))
         return not self.n_missing(later, spacing)
 
     def n_missing(self, later: Labels, spacing: Spacing | None) -> int | None:
-        """How many labels are missing before the later ones; None if that is not known."""
+        """Return the number of labels missing before the later ones, or None if unknown."""
         compared = comparable_labels(later, self.last)
         if compared is None or spacing is None:
             return None
-        edge = joined_labels([self.last[-1:], compared[:1]])
+        edge = concatenate_labels([self.last[-1:], compared[:1]])
         return int(spacing.n_missing(edge)[0])
 
     def spacing_with(self, later: Labels) -> Spacing | None:
-        """The spacing of the fitted labels, as later ones of the same kind show it too."""
+        """Return the spacing of the fitted labels, with what later ones add to it."""
         compared = comparable_labels(later, self.last)
         if compared is None or (self.n_labels == 1 and self._overlaps(later)):
             return common_spacing(later)
         if self.n_labels <= N_LABELS and not self._overlaps(later):
-            both = joined_labels([self.last, compared[:N_LATER_LABELS]])
+            both = concatenate_labels([self.last, compared[:N_LATER_LABELS]])
             spacing = common_spacing(both, tables=[self.last, compared])
-            # A longer step than that of the fitted labels would hide what is missing.
+            # A longer step than that of the fitted labels would hide missing labels.
             own, is_longer = self.spacing, False
             if isinstance(own, EvenSpacing) and isinstance(spacing, EvenSpacing):
                 is_longer = spacing.step > own.step
@@ -202,17 +232,17 @@ class FittedLabels:
         return None if self.spacing is None else self.spacing.with_labels(compared)
 
     def state(self) -> dict[str, Any]:
-        """The same as a dict of arrays and plain values."""
+        """Return the summary as a dict of arrays and plain values."""
         own = {name: value for name, value in vars(self).items() if name != "last"}
         return {**vars(self.last), **own, "spacing": spacing_state(self.spacing)}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> Self:
-        """The labels of a state."""
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild the summary from what `state` returned."""
         names = Labels.__dataclass_fields__.keys()
         last = Labels(**{name: state[name] for name in names})
         own = {name: value for name, value in state.items() if name not in names}
-        return cls(**{**own, "last": last, "spacing": restored_spacing(state["spacing"])})
+        return cls(**{**own, "last": last, "spacing": spacing_from_state(state["spacing"])})
 
 
 def _first(later: Labels, *, like: Labels) -> Any:
@@ -227,7 +257,7 @@ def _longest_difference(labels: Labels) -> float:
 
 
 def spacing_of_both(fitted: FittedLabels | None, later: Labels | None) -> Spacing | None:
-    """The spacing by which later rows are judged: the fitted one, where it applies."""
+    """Return the spacing to judge later rows by: that of the fitted rows, if comparable."""
     if later is None or fitted is None or not fitted.is_comparable(later):
         return own_spacing(later)
     return fitted.spacing_with(later)
@@ -236,7 +266,7 @@ def spacing_of_both(fitted: FittedLabels | None, later: Labels | None) -> Spacin
 def later_holes(
     fitted: FittedLabels | None, later: Labels | None, spacing: Spacing | None
 ) -> Holes:
-    """The holes inside later rows, by the spacing of both."""
+    """Return the holes inside later rows, by the spacing of both."""
     steps = later and later.carried_step, fitted and fitted.last.carried_step
     if fitted is None or steps[0] == steps[1]:
         return own_holes(later, spacing)

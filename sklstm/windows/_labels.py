@@ -1,7 +1,7 @@
 """Row labels of a table, read into numbers on one axis.
 
-Only the index is read here, never the values of a table. What its labels say about the
-distance between rows is in `_spacing`, what that means for windows in `_holes`.
+Only the index is read here, never the values of a table. `_spacing` determines the distance
+between labels, and `_holes` what it means for windows.
 """
 
 import re
@@ -20,7 +20,8 @@ from pandas.api.types import (
     is_unsigned_integer_dtype,
 )
 
-# Times are numbers of these since 1970. The second is for dates beyond 1677 to 2262.
+# Times count one of these units since 1970. Microseconds are for dates before 1677 or after
+# 2262, which nanoseconds cannot count in 64 bits.
 UNITS = {"ns": 10**9, "us": 10**6}
 Unit = Literal["ns", "us"]
 SECONDS_OF_A_DAY = 86_400
@@ -34,7 +35,7 @@ Number = int | float
 
 
 def table_index(X: Any) -> pd.Index | None:
-    """The row labels of a pandas object, None for anything else."""
+    """Return the row labels of a pandas object; None for anything else."""
     return X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
 
 
@@ -42,13 +43,41 @@ def table_index(X: Any) -> pd.Index | None:
 class Labels:
     """Labels of a table's rows as increasing numbers.
 
-    `kind` says what they are; labels of two kinds are not compared. `values` are numbers,
-    ordinals of periods, or times and durations in `unit`. `clock` is the same times by the
-    local clock of `zone`, and None for what has no clock. `freq` is that of periods.
-    `single_step` is the step that one label alone implies, where there is such a thing.
-    `carried_step` is the step that the index carries with it, as text; `next_label` and
-    `previous_label` are known by it, on the local clock if `next_on_clock`. `series` names
-    the series that they label, where outer levels of the index do.
+    Attributes
+    ----------
+    kind : str
+        Kind of the labels, in words for messages. Labels of two kinds are not compared.
+
+    values : ndarray of shape (n_rows,)
+        Numbers, ordinals of periods, or times and durations in `unit`.
+
+    clock : ndarray of shape (n_rows,), or None
+        Local time of each label, by the clock of `zone`; None for labels without a time of
+        day.
+
+    unit : {"ns", "us"}
+        Unit of times and durations.
+
+    zone : str or None
+        Time zone.
+
+    freq : str or None
+        Frequency of periods.
+
+    single_step : int or None
+        Step that a single label implies, as one period does.
+
+    carried_step : str or None
+        Step that the index itself stores, as text.
+
+    next_label, previous_label : int, float or None
+        Labels after the last and before the first one, if the index stores its step.
+
+    next_on_clock : bool
+        Whether these two are local times.
+
+    series : str or None
+        Name of the series, from the outer levels of the index.
     """
 
     kind: str
@@ -74,18 +103,18 @@ class Labels:
 
     @property
     def begins_at_zero(self) -> bool:
-        """Whether the first label is the integer 0."""
+        """True if the first label is the integer 0."""
         return (
             self.kind == NUMBERS and self.values.dtype.kind in "iu" and not self.values[0]
         )
 
     @property
     def is_default(self) -> bool:
-        """Whether the labels only number the rows from 0, as pandas does by default."""
+        """True if the labels only number the rows from 0, as pandas does by default."""
         return self.begins_at_zero and int(self.values[-1]) == len(self) - 1
 
     def __getitem__(self, rows: slice) -> Self:
-        """Some of the labels; the step that the index carries is no longer known."""
+        """Return the labels of some rows, which no longer know the next label."""
         return replace(
             self,
             values=self.values[rows],
@@ -95,7 +124,7 @@ class Labels:
         )
 
     def text(self, value: Number, *, clock: bool = False) -> str:
-        """A label as pandas prints it, from its number or, with `clock`, its local time."""
+        """Return a label as pandas prints it; `value` is local time with `clock`."""
         if self.kind == NUMBERS:
             return str(value)
         if self.freq is not None:
@@ -114,7 +143,7 @@ class Labels:
 
 
 def read_labels(index: pd.Index) -> Labels | None:
-    """What an index in time order says; None where its labels have no order."""
+    """Read the labels of an index in time order; None if they have no order."""
     if isinstance(index, pd.DatetimeIndex):
         return _with_carried_step(_read_times(index), index)
     if isinstance(index, pd.PeriodIndex):
@@ -129,7 +158,7 @@ def read_labels(index: pd.Index) -> Labels | None:
 
 
 def is_ordered_kind(index: pd.Index) -> bool:
-    """Whether labels are of a kind that has an order in time: times or numbers."""
+    """Return whether labels are of a kind that has an order in time: times or numbers."""
     if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)):
         return True
     dtype = index.dtype
@@ -137,7 +166,7 @@ def is_ordered_kind(index: pd.Index) -> bool:
 
 
 def inferred_index(index: pd.Index) -> pd.Index:
-    """The same labels in pandas' own type for them, whatever holds them."""
+    """Return the labels in the type that pandas has for them, such as DatetimeIndex."""
     if isinstance(index.dtype, pd.CategoricalDtype):
         index = index.astype(index.dtype.categories.dtype)
     if index.dtype == object:
@@ -158,13 +187,13 @@ def _times_of_objects(index: pd.Index) -> pd.Index:
     try:
         return pd.DatetimeIndex(index)
     except (ValueError, TypeError):
-        # One time zone told by two offsets, of summer and winter; or a mix with naive ones.
+        # One time zone with two offsets, of summer and winter; or some times have no zone.
         aware = [getattr(time, "tzinfo", None) is not None for time in index]
         return pd.to_datetime(index, utc=True) if all(aware) else index
 
 
 def _unit_for(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> Unit:
-    """Nanoseconds, or microseconds where those would not fit into 64 bits."""
+    """Return "ns", or "us" if nanoseconds would not fit into 64 bits."""
     if index.unit == "ns":
         return "ns"
     longest = int(np.abs(index.asi8[[0, -1]].astype(np.float64)).max())
@@ -186,7 +215,7 @@ def _read_periods(index: pd.PeriodIndex) -> Labels:
     name = str(index.dtype).removeprefix("period[").removesuffix("]")
     kind = f"periods ({name})"
     is_business_day = isinstance(freq, pd.offsets.BusinessDay)
-    # Days and shorter periods have clock times and weekends; longer ones are counted.
+    # Days and shorter periods have a time of day and weekends; longer ones are counted.
     if not isinstance(freq, (pd.offsets.Tick, pd.offsets.Day)) and not is_business_day:
         return Labels(kind, index.asi8, freq=name, single_step=freq.n)
     times = _read_times(_start_times(index))
@@ -215,7 +244,7 @@ def _read_numbers(index: pd.Index) -> Labels | None:
 
 
 def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
-    """The labels with those before and after them, where the index knows its step."""
+    """Add the labels before and after these, if the index stores its step."""
     step: Any = getattr(index, "freq", None)
     if isinstance(index, pd.RangeIndex) and len(index) > 1:
         step = index.step
@@ -232,13 +261,13 @@ def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
             next_label=last + step,
             previous_label=first - step,
         )
-    # Days, weeks and months are even by the local clock, hours by absolute time.
+    # Days, weeks and months have even steps in local time, hours in absolute time.
     absolute = isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
     on = labels.values if absolute else labels.clock
     try:
         following = _moved(int(on[-1]), step, labels.unit)
         previous = _moved(int(on[0]), -step, labels.unit)
-    except (ValueError, OverflowError):  # beyond the times that pandas knows
+    except (ValueError, OverflowError):  # outside the range of times in pandas
         return labels
     return replace(
         labels,
@@ -254,9 +283,9 @@ def _moved(value: int, step: pd.offsets.BaseOffset, unit: Unit) -> int:
 
 
 def comparable_labels(labels: Labels, like: Labels) -> Labels | None:
-    """Labels of the same kind in the unit and on the clock of `like`.
+    """Convert labels of the same kind to the unit and the time zone of `like`.
 
-    None where they do not fit, as dates centuries after those of `like` may not.
+    Return None if they do not fit into that unit, as dates centuries later may not.
     """
     if labels.unit != like.unit:
         if like.unit == "ns":  # those in microseconds are out of its range
@@ -288,7 +317,7 @@ def _in_microseconds(labels: Labels) -> Labels:
 
 
 def are_numbered_names(index: pd.Index) -> bool:
-    """Whether labels are one name with a number that counts the rows: row0, row1, row2."""
+    """Return whether labels are a name and a row number each: row0, row1, row2."""
     numbered = re.fullmatch(r"([A-Za-z_ ]+)(\d+)", str(index[0]))
     if numbered is None:
         return False

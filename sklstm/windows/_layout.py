@@ -1,12 +1,13 @@
-"""Layout of windows: which axis is time, and at which end the newest step stands.
+"""Check of the layout of windows: the axis that is time, and the order of the steps.
 
-Consecutive rows of windows overlap, and which way they overlap tells their layout: the
-window of the next row is that of this row moved by one step. Tables of lags that other
-libraries make hold the newest step first, or other columns behind the lags, or have steps
-and channels swapped. A network trains on all of them without complaint.
+Consecutive rows of windows overlap: the window of the next row is the window of this row,
+shifted by one step. The direction of the overlap shows the layout. Tables of lags from
+other libraries may hold the newest step first, have other columns after the lags, or have
+the axes of steps and channels swapped. A network would train on all of them without
+complaint.
 
-Only rows that overlap are judged. Independent rows, shuffled or thinned ones, constants,
-and series that read the same in both directions give no evidence, and no warning.
+Only rows that overlap are judged. Independent or shuffled rows, rows with gaps, constants,
+and series that are the same in both directions give no evidence, and no warning.
 """
 
 import warnings
@@ -20,35 +21,37 @@ from numpy.typing import NDArray
 from sklstm.windows._overlap import AGREEMENT, Overlap, agrees, has_forward_shift, overlap
 from sklstm.windows._views import n_known_steps
 
-# Pairs of consecutive rows that are compared, evenly spread; and the fewest that tell.
+# Largest and smallest number of pairs of consecutive rows, evenly spread, to compare.
 MOST_PAIRS, FEWEST_PAIRS = 64, 4
-# Values of columns that are compared across all pairs, and steps, or features, of them.
+# Largest numbers of values, and of steps or features, to compare across all pairs.
 MOST_COMPARED, MOST_LANES = 2**18, 12
-# Pairs that it takes to believe in two lags among other columns.
+# Number of pairs needed to recognise just two lags among other columns.
 PAIRS_FOR_TWO_LAGS = 16
-# Features that may alternate in a table, and rows in which seasonal lags are looked for.
+# Largest number of features that alternate in a table, and of rows to search for seasonal
+# lags.
 MOST_INTERLEAVED, ROWS_OF_LAGS = 8, 512
 
 
 def check_layout(
     windows: NDArray, rows: NDArray[np.integer], targets: NDArray, *, name: str = "X"
 ) -> None:
-    """Warn of windows whose overlap shows another layout than (row, step, feature).
+    """Warn if windows overlap as those of another layout than (row, step, feature) do.
 
     Parameters
     ----------
     windows : ndarray of shape (n_samples, seq_length, n_features)
-        Read with the oldest step first. Views of a series in this layout, as
-        WindowTransformer gives them, are not looked at.
+        Windows, which the network reads with the oldest step first. Views of a series in
+        this layout, as WindowTransformer returns them, need no check.
 
     rows : ndarray of int
-        Those that are complete, increasing.
+        Numbers of the complete windows, increasing.
 
     targets : ndarray of shape (n_samples, n_outputs)
-        Tell rows in reverse order from steps in reverse order, where they are the series.
+        Targets. If they are the series itself, they show whether the rows or the steps are
+        in reverse order.
 
     name : str
-        How the array is called in the advice.
+        Name of the array in the advice.
     """
     advice = layout_advice(windows, rows, targets, name=name)
     if advice is not None:
@@ -58,7 +61,7 @@ def check_layout(
 def layout_advice(
     windows: NDArray, rows: NDArray[np.integer], targets: NDArray, *, name: str = "X"
 ) -> str | None:
-    """What a warning says about the layout; None where nothing seems wrong with it."""
+    """Return the text of a warning about the layout; None if the layout seems right."""
     if _is_view_of_series(windows):
         return None
     earlier = _spread_pairs(rows, windows[0].size)
@@ -73,7 +76,7 @@ def layout_advice(
         )
     steps, features = map(_spread_places, windows.shape[1:])
     dtype = _float_dtype(windows)
-    this, following = (windows[some].astype(dtype) for some in (earlier, earlier + 1))
+    this, following = (windows[row].astype(dtype) for row in (earlier, earlier + 1))
     sides = this[:, :, features], following[:, :, features]
     found = overlap(*sides)
     if found.has_feature("forward"):
@@ -88,7 +91,7 @@ def layout_advice(
 
 
 def layout_of_nan(windows: NDArray) -> str:
-    """What to add to an error about NaN that would be right in another layout, or ""."""
+    """Return advice for an error about NaN that another layout would explain, or ""."""
     if (n_known_steps(windows[:, ::-1]) >= 0).all():
         return " Or, if the windows hold the newest step first, pass X[:, ::-1]."
     swapped = windows.transpose(0, 2, 1)
@@ -98,16 +101,16 @@ def layout_of_nan(windows: NDArray) -> str:
 
 
 def _is_view_of_series(windows: NDArray) -> bool:
-    """Whether memory proves the layout: the next window begins at the next step."""
+    """Return whether memory proves the layout: the next window begins at the next step."""
     next_window, next_step, _ = windows.strides
-    if windows.shape[1] == 1:  # any array looks so; WindowTransformer's are read-only
+    if windows.shape[1] == 1:  # as in any array, but WindowTransformer's are read-only
         return next_window == next_step and not windows.flags.writeable
-    # Rows in reverse order, the steps of each in time order, are all right too.
+    # Rows in reverse order are right too, if the steps of each are in time order.
     return next_window == next_step or (next_window == -next_step and next_window < 0)
 
 
 def _spread_pairs(rows: NDArray[np.integer], n_values: int) -> NDArray[np.integer]:
-    """Rows, of `n_values` each, whose next row is there too; evenly spread over all."""
+    """Return rows, of `n_values` each, whose next row is there too, evenly spread."""
     n_most = max(min(int((MOST_COMPARED / n_values) ** 0.5), MOST_PAIRS), FEWEST_PAIRS)
     n_pairs = min(len(rows) - 1, n_most)
     if n_pairs < 1:
@@ -117,7 +120,7 @@ def _spread_pairs(rows: NDArray[np.integer], n_values: int) -> NDArray[np.intege
 
 
 def _first_of_equal(this: NDArray, following: NDArray) -> list[int]:
-    """Pairs without those that an earlier one equals, which are no further evidence."""
+    """Return the pairs that equal no earlier pair; repeated pairs are no more evidence."""
     first: dict[bytes, int] = {}
     for number, (row, next_row) in enumerate(zip(this, following, strict=True)):
         first.setdefault(row.tobytes() + next_row.tobytes(), number)
@@ -131,10 +134,10 @@ def _spread_places(n_places: int) -> NDArray[np.intp]:
 def _are_rows_reversed(
     windows: NDArray, earlier: NDArray[np.integer], targets: NDArray
 ) -> bool:
-    """Whether targets that are the series itself show that it is rows that run backward.
+    """Return whether the targets show that the rows, not the steps, run backward.
 
-    Then the last step of a window is its newest: the row's own target, or that of the
-    next row, which is the earlier one in time.
+    Targets show it if they are the series itself. The last step of a window is then its
+    newest one: the target of the same row, or of the next row, which is earlier in time.
     """
     last_steps = windows[earlier, -1, :, np.newaxis].astype(np.float64)
     nearest = (targets[earlier, np.newaxis], targets[earlier + 1, np.newaxis])
@@ -145,8 +148,8 @@ def _newest_first(name: str) -> str:
     return (
         f"The windows of {name} seem to hold the newest step first: each row repeats the "
         "row before it, moved by one step towards the end. The network reads the oldest "
-        f"step first. Pass {name}[:, ::-1], here and to predict. (Or the rows are in "
-        f"reverse order of time: then pass {name}[::-1] and y[::-1].)"
+        f"step first. Pass {name}[:, ::-1], here and to predict. (If instead the rows are "
+        f"in reverse time order, pass {name}[::-1] and y[::-1].)"
     )
 
 
@@ -157,7 +160,7 @@ def _advice_on_swapped(found: Overlap, shape: tuple[int, ...], name: str) -> str
     elif not found.is_all("forward"):
         return None
     return (
-        f"{name} of shape {shape} seems to be of the layout (n_samples, n_features, "
+        f"{name} of shape {shape} seems to have the layout (n_samples, n_features, "
         f"seq_length){order}: consecutive rows overlap along the last axis. The network "
         f"reads (n_samples, seq_length, n_features), the oldest step first. Pass {remedy}, "
         "here and to predict."
@@ -173,7 +176,7 @@ def _advice_on_table(
     *,
     repeats: bool,
 ) -> str | None:
-    """The same of a table, whose columns are read as the steps of one feature."""
+    """Return the advice on a table, whose columns are read as the steps of one feature."""
     if table.shape[1] < 2:
         return None
     this = table[earlier].astype(_float_dtype(table))[:, :, np.newaxis]
@@ -209,12 +212,12 @@ class LagBlock:
 
     @property
     def is_pair(self) -> bool:
-        """Whether there are two lags only, which overlap in a single column."""
+        """True if there are only two lags, which overlap in a single column."""
         return self.stop - self.start == 2
 
 
 def lag_blocks(found: Overlap) -> list[LagBlock]:
-    """Runs of adjacent columns of a table that overlap, two columns at least."""
+    """Return the runs of at least two adjacent columns of a table that overlap."""
     forward, backward = found.only("forward")[:, 0], found.only("backward")[:, 0]
     if found.is_blurred():
         return []
@@ -254,13 +257,14 @@ def _advice_on_blocks(table: NDArray, blocks: list[LagBlock], name: str) -> str 
         )
     return (
         f"{name} seems to be a table of {found}. The network reads a table as windows of "
-        "one series, a column a step, the oldest first. Windows of several features are "
-        f"of shape (n_samples, seq_length, n_features). Pass {remedy}, here and to predict."
+        "one series, one column per step, the oldest first. Windows of several features "
+        "have the shape (n_samples, seq_length, n_features). "
+        f"Pass {remedy}, here and to predict."
     )
 
 
 def _are_lags_of(column: NDArray, other: NDArray) -> bool:
-    """Whether a column holds the values of another, many rows earlier or later."""
+    """Return whether a column holds the values of another, many rows earlier or later."""
     a_quarter = len(column) // 4
     middle = column[a_quarter : len(column) - a_quarter]
     if len(middle) < 2 * FEWEST_PAIRS or (middle == middle[0]).all():
@@ -270,9 +274,10 @@ def _are_lags_of(column: NDArray, other: NDArray) -> bool:
 
 
 def _advice_on_interleaved(this: NDArray, following: NDArray, name: str) -> str | None:
-    """Tables with the features of a step side by side, the newest step first.
+    """Return the advice on tables with the features of each step side by side.
 
-    With the oldest first, they look like every other row of right windows.
+    Only tables with the newest step first are recognised. With the oldest step first, they
+    look like every second row of correct windows.
     """
     n_columns = this.shape[1]
     for n_features in range(2, MOST_INTERLEAVED + 1):
@@ -285,7 +290,7 @@ def _advice_on_interleaved(this: NDArray, following: NDArray, name: str) -> str 
                 f"{name} seems to be a table of the lags of {n_features} features side by "
                 "side, the newest step first. The network reads a table as windows of one "
                 f"series, the oldest step first. Pass {name}.reshape(len({name}), -1, "
-                f"{n_features})[:, ::-1], here and to predict. (Or every {n_features} rows "
-                f"of one series: then {name}[:, ::-1].)"
+                f"{n_features})[:, ::-1], here and to predict. (If instead they are every "
+                f"{n_features}th window of one series, pass {name}[:, ::-1].)"
             )
     return None

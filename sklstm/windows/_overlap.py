@@ -1,6 +1,6 @@
-"""How consecutive rows of windows overlap: the columns of each compared with the next's.
+"""Overlap of consecutive rows of windows: the columns of each row against the next row's.
 
-Values alone decide; what an overlap means is said in `_layout`.
+Only values are compared here; `_layout` interprets an overlap.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-# Share of the pairs that have to agree, beyond what agrees by chance. Where one series of
-# a table ends and the next begins, rows do not overlap.
+# Share of the pairs that have to agree, beyond agreement by chance. It is below 1 because
+# rows do not overlap where one series of a table ends and the next begins.
 AGREEMENT = 0.8
-# The same where rows are left out here and there, and only some pairs are neighbours.
+# The same share if some rows are missing, so that only some pairs are neighbours.
 SOME_AGREEMENT = 0.2
-# Shares between which columns are neither lags of one series nor strangers.
+# Between these shares, columns are neither clearly lags of one series nor unrelated.
 HARDLY, CLEARLY = 0.3, 0.9
 # Evidence against agreement by chance, in nats.
 EVIDENCE = 10.0
-# Rows that each row is compared with to see what agrees by chance.
+# Number of other rows that each row is compared with to measure agreement by chance.
 N_PARTNERS = 16
 
 Direction = Literal["forward", "backward"]
@@ -26,13 +26,18 @@ Direction = Literal["forward", "backward"]
 
 @dataclass(frozen=True)
 class Overlap:
-    """How two adjacent columns of one row stand to those of the next row.
+    """Agreement of two adjacent columns of one row with those of the next row.
 
-    Arrays of shape (seq_length - 1, n_features): `forward` and `backward` are shares of
-    pairs that agree beyond chance, 1 at most. Forward, the next row holds the later step
-    in the place of the earlier one, as windows with the oldest step first do; backward,
-    the other way round. `tells` says where there is enough to judge by: not in constant
-    columns, nor in rare events that the compared rows do not hold.
+    Attributes
+    ----------
+    forward, backward : ndarray of shape (seq_length - 1, n_features)
+        Share of pairs that agree beyond chance, at most 1. Forward, the next row holds the
+        later step in place of the earlier one, as windows with the oldest step first do;
+        backward, the other way round.
+
+    tells : ndarray of bool, of the same shape
+        Whether there is enough evidence to judge. There is none in constant columns, nor
+        in rare events that the compared rows do not contain.
     """
 
     forward: NDArray[np.floating]
@@ -40,40 +45,43 @@ class Overlap:
     tells: NDArray[np.bool_]
 
     def only(self, direction: Direction) -> NDArray[np.bool_]:
-        """Where columns overlap in this direction and not in the other."""
+        """Return whether columns overlap in this direction and not in the other."""
         both = self.forward >= AGREEMENT, self.backward >= AGREEMENT
         this, other = both if direction == "forward" else both[::-1]
         return this & ~other & self.tells
 
     def is_all(self, direction: Direction) -> bool:
-        """Whether all that tells overlaps in this direction, and some in it alone."""
+        """Return whether all columns with evidence overlap so, and some only so."""
         share = self.forward if direction == "forward" else self.backward
         agrees = (share >= AGREEMENT) | ~self.tells
         return bool(self.only(direction).any() and agrees.all())
 
     def has_feature(self, direction: Direction) -> bool:
-        """Whether all steps of some feature overlap in this direction, some in it alone."""
+        """Return whether all steps of some feature overlap so, and some only so."""
         share = self.forward if direction == "forward" else self.backward
         agrees = ((share >= AGREEMENT) | ~self.tells).all(axis=0)
         return bool((agrees & self.only(direction).any(axis=0)).any())
 
     def is_blurred(self) -> bool:
-        """Whether columns overlap in some of the pairs: neither as a rule nor never."""
+        """Return whether some columns overlap in only part of the pairs."""
         share = np.maximum(self.forward, self.backward)[self.tells]
         return bool(((share > HARDLY) & (share < CLEARLY)).any())
 
     def is_partly_forward(self) -> bool:
-        """Whether all overlaps forward in some of the pairs: rows are left out."""
-        some = (self.forward >= SOME_AGREEMENT) | ~self.tells
-        return bool(self.tells.any() and some.all())
+        """Return whether all columns overlap forward in part of the pairs.
+
+        They do so if some rows are missing.
+        """
+        agrees = (self.forward >= SOME_AGREEMENT) | ~self.tells
+        return bool(self.tells.any() and agrees.all())
 
 
 def overlap(this: NDArray, following: NDArray) -> Overlap:
-    """Compare rows (n_pairs, seq_length, n_features) with the ones that follow them.
+    """Compare rows (n_pairs, seq_length, n_features) with the rows that follow them.
 
-    A scaler after the lags gives each column a mean and deviation of its own; so, where
-    columns do not hold the same numbers, a straight line between them counts too. Equal
-    numbers come first, since any straight line fits a series that is one.
+    A scaler after the lags gives each column its own mean and standard deviation. So, if
+    columns do not hold equal numbers, a linear relation between them counts too. Equal
+    numbers are preferred, since a series that is a straight line fits any linear relation.
     """
     ahead, behind = (this[:, 1:], following[:, :-1]), (this[:, :-1], following[:, 1:])
     sides = [ahead, behind, _on_one_scale(*ahead), _on_one_scale(*behind)]
@@ -82,22 +90,22 @@ def overlap(this: NDArray, following: NDArray) -> Overlap:
         return Overlap(nothing, nothing, nothing > 0)
     shares, evidence = zip(*(_agreement(*columns) for columns in sides), strict=True)
     is_equal = np.maximum(*shares[:2]) >= AGREEMENT
-    # Lines fit both ways, but where a calendar starts again.
+    # Calendar features are linear both ways, except where the calendar starts again.
     is_line = np.minimum(*shares[2:]) >= HARDLY
     on_one_scale = (np.where(is_line, np.maximum(*shares[2:]), s) for s in shares[2:])
     forward, backward = (
         np.where(is_equal, equal, scaled)
         for equal, scaled in zip(shares[:2], on_one_scale, strict=True)
     )
-    is_repeated = (this == this[:, :1]).all(axis=(0, 1))  # one value for all steps
+    is_repeated = (this == this[:, :1]).all(axis=(0, 1))  # all steps have one value
     tells = (np.maximum.reduce(evidence) >= EVIDENCE) & ~is_repeated
     return Overlap(forward, backward, tells)
 
 
 def has_forward_shift(this: NDArray, following: NDArray, *, most: int = 64) -> bool:
-    """Whether windows fit that begin several steps later in each row: rows are thinned.
+    """Return whether each window may begin several steps after the one before it.
 
-    Periodic series look the other way round then.
+    If only every second or third row was kept, periodic series seem to run backward.
     """
     for shift in range(2, min(this.shape[1], most)):
         share, evidence = _agreement(this[:, shift:], following[:, :-shift])
@@ -108,7 +116,7 @@ def has_forward_shift(this: NDArray, following: NDArray, *, most: int = 64) -> b
 
 
 def agrees(this: NDArray, following: NDArray) -> NDArray[np.bool_]:
-    """Whether columns (n_pairs, ...) hold the same numbers, and not by chance."""
+    """Return whether columns (n_pairs, ...) hold the same numbers, and not by chance."""
     share, evidence = _agreement(this, following)
     return (share >= AGREEMENT) & (evidence >= EVIDENCE)
 
@@ -116,10 +124,10 @@ def agrees(this: NDArray, following: NDArray) -> NDArray[np.bool_]:
 def _agreement(
     this: NDArray, following: NDArray, tolerance: NDArray | float = 0.0
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Share of pairs of columns (n_pairs, ...) that agree beyond chance, and evidence.
+    """Return the share of pairs (n_pairs, ...) that agree beyond chance, and its evidence.
 
-    Evidence is that of the observed agreement where there is some, else that which full
-    agreement would have been: whether the disagreement means anything.
+    The evidence is that of the observed agreement, if there is any. Else it is the evidence
+    that full agreement would have been, which shows whether disagreement means anything.
     """
     n_pairs = len(this)
     in_pairs = _share_in_pairs(this, following, tolerance)
@@ -143,7 +151,7 @@ def _share_in_pairs(
 def _share_across_pairs(
     this: NDArray, following: NDArray, tolerance: NDArray | float = 0.0
 ) -> NDArray[np.floating]:
-    """Share of equal values in columns (n_pairs, ...), between rows that are no pair."""
+    """Return the share of equal values (n_pairs, ...) between rows that are not pairs."""
     n_pairs = len(this)
     shifts = np.unique(np.linspace(1, n_pairs - 1, N_PARTNERS).astype(int))
     same = [_share_in_pairs(this, np.roll(following, s, 0), tolerance) for s in shifts]
@@ -153,9 +161,10 @@ def _share_across_pairs(
 def _on_one_scale(
     this: NDArray, following: NDArray
 ) -> tuple[NDArray, NDArray, NDArray[np.floating]]:
-    """Put columns on the scale of the ones that they are compared with; and a tolerance.
+    """Return columns on the scale of those they are compared with, and a tolerance.
 
-    Medians make the line that of most pairs, whatever the others hold.
+    The linear relation is fitted by medians, so that it holds for most pairs, whatever the
+    others are.
     """
     steps, later_steps = np.diff(this, axis=0), np.diff(following, axis=0)
     moves = steps != 0

@@ -1,11 +1,11 @@
-"""The step between row labels, and which labels a table leaves out.
+"""The common step between row labels, and the labels that a table leaves out.
 
-A step is common where at least half of the differences between labels are that step, or
-where labels stand once in each calendar month, every third month, every year, and so on.
-Without a common step nothing can be said to be missing.
+Labels have a common step if at least half of the differences between them are equal, or if
+they occur once in each calendar month, every third month, every year, and so on. Without a
+common step, no label counts as missing.
 
-Nights, weekends and other closes are no missing labels: where labels recur by clock time
-and weekday, a place in the week that never has a label is closed (`_week`).
+Nights, weekends and other closes do not count as missing either: `_week` finds the times of
+the week at which a table never has a label.
 """
 
 from collections.abc import Sequence
@@ -18,21 +18,31 @@ from numpy.typing import NDArray
 from sklstm.windows._labels import TIMES, UNITS, Labels, Number, Unit
 from sklstm.windows._week import MOST_PLACES, Week, skipped_hours
 
-# How far a difference may exceed the step, relative to it, before a label counts as
-# missing; and by how much floats may differ from the step and still be it.
+# Fraction of the step by which a difference may exceed it before a label counts as missing,
+# and by which floats may differ from the step and still count as equal to it.
 TOLERANCE = 0.05
-# What is counted at most between two labels.
+# Largest number of steps that is counted between two labels.
 MOST_STEPS = 2**53
-# Periods of the calendar: days from their start to their middle, and how far from there the
-# labels of one series may stand.
+# Periods of the calendar: number of days from their start to their middle, and from there
+# to the labels of one series, at most.
 PERIODS = {"month": (14, 10), "half month": (7, 4), "year": (181, 45)}
 
 
 @dataclass(frozen=True)
 class EvenSpacing:
-    """Labels one step apart, with nights and weekends left out where there is a `week`.
+    """Spacing of labels that are one step apart, except at night or on weekends.
 
-    `on_clock` says that steps, of whole days, are even by the local clock.
+    Attributes
+    ----------
+    step : int or float
+        Common difference between labels.
+
+    on_clock : bool
+        Whether steps of whole days are even in local time, across changes of the clock.
+
+    week : Week or None
+        Times of the week that have labels, for steps short enough to have nights or
+        weekends.
     """
 
     step: Number
@@ -40,7 +50,7 @@ class EvenSpacing:
     week: Week | None = None
 
     def n_missing(self, labels: Labels) -> NDArray[np.int64]:
-        """How many labels are missing before each one but the first."""
+        """Return the number of labels missing before each label except the first."""
         values = (
             labels.clock if self.on_clock and labels.clock is not None else labels.values
         )
@@ -49,8 +59,8 @@ class EvenSpacing:
             n_steps = np.ceil(differences.astype(np.float64) / self.step - TOLERANCE)
             return np.clip(n_steps, 1, MOST_STEPS).astype(np.int64) - 1
         tolerance = np.uint64(1 + int(TOLERANCE * self.step))
-        beyond = np.maximum(differences, tolerance) - tolerance
-        n_missing = (beyond // np.uint64(self.step)).astype(np.int64)
+        excess = np.maximum(differences, tolerance) - tolerance
+        n_missing = (excess // np.uint64(self.step)).astype(np.int64)
         if labels.clock is None or not n_missing.any():
             return n_missing
         if self.week is not None and self._has_closes():
@@ -62,7 +72,7 @@ class EvenSpacing:
     def _forgive_skipped_hours(
         self, n_missing: NDArray[np.int64], clock: NDArray[np.int64], unit: Unit
     ) -> None:
-        """Miss no hour that a local clock without its zone leaves out, every year."""
+        """Do not count hours that local clocks skip in spring; the times have no zone."""
         hour = 3600 * UNITS[unit]
         rows = np.flatnonzero(n_missing)
         rows = rows[n_missing[rows] * self.step == hour]
@@ -73,13 +83,13 @@ class EvenSpacing:
             n_missing[rows[is_skipped]] = 0
 
     def with_labels(self, labels: Labels) -> "EvenSpacing":
-        """The spacing as further labels show it, which may know other nights."""
+        """Return the spacing with further labels, which may be at other times of a week."""
         if self.week is None or labels.clock is None:
             return self
         return replace(self, week=self.week.with_labels(labels.clock))
 
     def next_text(self, labels: Labels) -> str:
-        """The label that follows the first of these, as text."""
+        """Return the label after the first of these, as text."""
         values = labels.values
         on_clock = self.on_clock or self._has_closes()
         if on_clock and labels.clock is not None:
@@ -95,10 +105,19 @@ class EvenSpacing:
 
 @dataclass(frozen=True)
 class CalendarSpacing:
-    """Labels about the same day of every month, every third month, every year, and so on.
+    """Spacing of labels on about the same day of every month, third month, year, and so on.
 
-    `period` is one of `PERIODS`; `shift` moves days to the middle of it, so that no label
-    is near its edge.
+    Attributes
+    ----------
+    step : int
+        Number of periods between labels.
+
+    period : str
+        One of `PERIODS`.
+
+    shift : int
+        Number of days that moves labels to the middle of their period, so that none is near
+        its edge.
     """
 
     step: int
@@ -106,16 +125,16 @@ class CalendarSpacing:
     shift: int
 
     def n_missing(self, labels: Labels) -> NDArray[np.int64]:
-        """How many labels are missing before each one but the first."""
+        """Return the number of labels missing before each label except the first."""
         differences = np.diff(_ordinals(_days(labels) + self.shift, self.period))
         return np.maximum((differences - 1) // self.step, 0)
 
     def with_labels(self, labels: Labels) -> "CalendarSpacing":
-        """The same: months have no closes that labels could show."""
+        """Return the spacing itself: months have no closes that labels could show."""
         return self
 
     def next_text(self, labels: Labels) -> str:
-        """Month of the label that follows the first of these, as text."""
+        """Return the month of the label after the first of these, as text."""
         ordinal = _ordinals(_days(labels)[:1] + self.shift, self.period) + self.step
         middle = _first_days(ordinal, self.period) + PERIODS[self.period][0]
         return str((middle - self.shift).astype("M8[M]")[0])
@@ -125,9 +144,9 @@ Spacing = EvenSpacing | CalendarSpacing
 
 
 def common_spacing(labels: Labels, *, tables: Sequence[Labels] = ()) -> Spacing | None:
-    """The spacing that labels have in common, if any.
+    """Return the common spacing of labels, or None.
 
-    `tables` show at which places of the week there are labels; by default `labels` do.
+    `tables` are the labels from which the times of the week are taken; by default `labels`.
     """
     if len(labels) < 2:
         return None
@@ -138,8 +157,8 @@ def common_spacing(labels: Labels, *, tables: Sequence[Labels] = ()) -> Spacing 
     return None if even is None else _with_week(even, labels, tables or [labels])
 
 
-def joined_labels(tables: Sequence[Labels]) -> Labels:
-    """Labels of tables of one kind one after the other."""
+def concatenate_labels(tables: Sequence[Labels]) -> Labels:
+    """Concatenate the labels of tables, which are of one kind."""
     if len(tables) == 1:
         return tables[0]
     values = [table.values for table in tables]
@@ -156,7 +175,7 @@ def joined_labels(tables: Sequence[Labels]) -> Labels:
 
 
 def _differences(values: NDArray) -> NDArray:
-    """Those of increasing numbers; of integers unsigned, so that none overflows."""
+    """Return the differences of increasing numbers; unsigned for integers: no overflow."""
     if values.dtype.kind == "f":
         return np.diff(values)
     values = values.view(np.uint64)
@@ -170,9 +189,9 @@ def _is_step(differences: NDArray, step: Any) -> NDArray[np.bool_]:
 
 
 def _common_step(differences: NDArray) -> tuple[Any, int]:
-    """The step that at least half of the differences are, and how many; 0 if none is.
+    """Return the step that at least half of the differences equal, and how many (or 0).
 
-    A difference that fills half of the sorted places covers one in their middle.
+    A value that makes up half of the sorted differences is in the middle of them.
     """
     n = len(differences)
     middle = np.partition(differences, [(n - 1) // 2, n // 2])[[(n - 1) // 2, n // 2]]
@@ -193,13 +212,13 @@ def _divides_all(step: Any, differences: NDArray) -> bool:
 
 
 def _even_spacing(labels: Labels) -> EvenSpacing | None:
-    """The step that half of the differences are, by absolute time or the local clock."""
+    """Return the step that half of the differences equal, in absolute or local time."""
     differences = _differences(labels.values)
     step, count = _common_step(differences)
     on_clock = False
     if labels.clock is not None and labels.zone is not None:
         by_clock, n_by_clock = _common_step(_differences(labels.clock))
-        # An hour that is missing where the clock goes back is no even step by the clock.
+        # A missing hour when the clock goes back is not an even step in local time.
         is_day = n_by_clock >= count and by_clock % labels.day == 0
         if is_day or (n_by_clock > count and not _divides_all(by_clock, differences)):
             step, count, on_clock = by_clock, n_by_clock, True
@@ -207,7 +226,7 @@ def _even_spacing(labels: Labels) -> EvenSpacing | None:
 
 
 def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> EvenSpacing:
-    """The spacing with the places of the week at which the tables have labels."""
+    """Add the times of the week at which the tables have labels."""
     clock = labels.clock
     if clock is None or even.step > 3 * labels.day:
         return even
@@ -223,10 +242,10 @@ def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> E
         has_labels=np.zeros(n_places, dtype=bool),
         only_labelled=place != even.step,
     )
-    # What is missing between two tables is to be judged, and shows no night; a weekend is
-    # one wherever it is.
+    # A gap between two tables is what is to be judged, so that it proves no night. Days
+    # without labels are a weekend even there.
     if even.step % day == 0:
-        tables = [joined_labels(tables)]
+        tables = [concatenate_labels(tables)]
     for table in tables:
         if table.clock is not None:
             week = week.with_labels(table.clock)
@@ -234,7 +253,7 @@ def _with_week(even: EvenSpacing, labels: Labels, tables: Sequence[Labels]) -> E
 
 
 def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
-    """Every so many months or years, if labels stand about as far into each."""
+    """Return the step in months or years, if labels are about equally far into each."""
     if labels.clock is None or len(labels) < 3:
         return None
     days = _days(labels)
@@ -256,7 +275,7 @@ def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
 
 
 def _ordinals(days: NDArray, period: str) -> NDArray[np.int64]:
-    """Number of the half month, month or year that each day is in."""
+    """Return the number of the half month, month or year of each day."""
     if period == "year":
         return days.astype("M8[Y]").astype(np.int64)
     months = days.astype("M8[M]")
@@ -278,7 +297,11 @@ def _days(labels: Labels) -> NDArray:
 
 
 def _explains_more(calendar: CalendarSpacing, even: EvenSpacing, labels: Labels) -> bool:
-    """Whether fewer labels are missing by the calendar, or as many on the same dates."""
+    """Return whether fewer labels are missing by the calendar than by the even step.
+
+    If both leave out equally many, the calendar is right for labels that are all on the
+    same day of the month, or all on the last one.
+    """
     on_calendar = int((calendar.n_missing(labels) == 0).sum())
     by_step = int(_is_step(_differences(labels.values), even.step).sum())
     if on_calendar != by_step:
@@ -290,7 +313,7 @@ def _explains_more(calendar: CalendarSpacing, even: EvenSpacing, labels: Labels)
 
 
 def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
-    """A spacing as arrays and plain values."""
+    """Return a spacing as arrays and plain values."""
     if spacing is None:
         return None
     if isinstance(spacing, CalendarSpacing):
@@ -303,11 +326,11 @@ def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
     }
 
 
-def restored_spacing(state: dict[str, Any] | None) -> Spacing | None:
-    """The spacing of a state."""
+def spacing_from_state(state: dict[str, Any] | None) -> Spacing | None:
+    """Rebuild a spacing from what `spacing_state` returned."""
     if state is None:
         return None
     if "shift" in state:
         return CalendarSpacing(**state)
-    week = None if state["week"] is None else Week.restored(state["week"])
+    week = None if state["week"] is None else Week.from_state(state["week"])
     return EvenSpacing(state["step"], state["on_clock"], week)

@@ -1,4 +1,4 @@
-"""WindowTransformer and make_windows: scikit-learn's face over `_views`."""
+"""WindowTransformer and make_windows, the public names of this folder."""
 
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self, TypedDict
@@ -50,74 +50,83 @@ from sklstm.windows._views import (
     sliding_windows,
 )
 
-# What `fit` sets, which a saved transformer may hold.
+# Attributes that `fit` sets. A saved transformer may hold no others.
 FITTED = ("context_", "_first_rows", "_last_labels", "_fitted_lengths")
 
 
 class Lengths(TypedDict):
-    """What decides which steps stand in the window of a row."""
+    """Parameters that decide which steps are in the window of a row."""
 
     seq_length: int
     horizon: int
 
 
 class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Give each row of a time series the window of steps that predicts it.
+    """Cut a time series into windows, one for each row.
 
-    n rows in, n windows out, and `y` never moves: row ``t`` of the output holds the steps
-    ``t - horizon - seq_length + 1`` to ``t - horizon`` of `X`, so that a regressor after it
-    learns ``y[t]`` from what was known `horizon` steps earlier. It therefore stands in a
-    plain :class:`~sklearn.pipeline.Pipeline`, and scikit-learn's scorers, splitters and
-    searches work on it unchanged. For one series that predicts itself, pass
+    Use it as a step of a :class:`~sklearn.pipeline.Pipeline`, before an
+    :class:`LSTMRegressor` or, with ``flatten=True``, before any other regressor. It returns
+    one window per row, so `y` stays aligned with `X`: scorers, splitters and searches of
+    scikit-learn work unchanged, windows are cut separately in each fold, and `seq_length`
+    can be tuned.
+
+    Row ``t`` of the output holds the steps ``t - horizon - seq_length + 1`` to
+    ``t - horizon`` of `X`, so that the regressor learns ``y[t]`` from what was known
+    `horizon` steps earlier. To predict a series from its own past, pass
     ``X = series[:, None]`` and ``y = series`` with ``horizon=1``.
 
-    `fit` remembers the last steps, the *context*. `transform` lets the first rows that
-    follow reach back into it, so that a test fold loses no rows at its edge. Steps that
-    are not known are NaN, only ever at the start of a window, and never filled from the
-    future.
+    `fit` remembers the last steps of the series, the *context*. In `transform`, the windows
+    of the first rows reach back into it if the rows continue the series, so that a test
+    fold loses no rows at its start. Steps that are not known are NaN. They occur only at
+    the start of a window and are never filled from the future.
 
     Parameters
     ----------
     seq_length : int, default=10
-        Steps in each window. More steps show a longer past and leave fewer complete
-        windows to train on; the time to train grows in proportion, memory does not.
+        Number of steps in each window. Longer windows show more of the past and leave fewer
+        complete windows to train on. The time to train grows in proportion to it; the
+        memory does not.
 
     horizon : int, default=1
-        Steps from the window's last step to the row that it predicts. 1 predicts the next
-        step, higher values predict further ahead; 0 lets the row itself into its window,
-        for inputs that are known when the target is to be told.
+        Number of steps from the last step of the window to the row that it predicts. 1
+        predicts the next step, higher values predict further ahead. With 0, the row itself
+        is part of its window: use it for inputs that are available at prediction time, such
+        as a weather forecast when predicting electricity demand for the same hour.
 
     context : {"auto", "always", "never"}, default="auto"
         Whether the rows given to `transform` continue the fitted series.
 
-        - "auto" compares the index of `X` with that of the fitted rows, if both are pandas
-          objects labelled by times, periods, durations or numbers. Rows continue the series
-          if their first label is the step after the last fitted one. They do not if it lies
-          inside the fitted span or before it; nor, with a warning, if steps are missing in
-          between. Nights, weekends and up to four holidays at once are not missing. A
-          default index that counts from 0 again, as that of a second file, is no index.
+        - "auto" decides from the index or, without one, from the values.
+
+          With an index of times, periods, durations or numbers on both, rows continue the
+          series if their first label is the step after the last fitted one. They do not
+          continue it if that label lies inside the fitted span or before it, or if steps
+          are missing in between, which is a warning. Nights, weekends and up to four
+          holidays in a row do not count as missing. A default index that counts from 0
+          again, such as that of a second file, is treated as no index.
+
           Without an index, as for arrays, rows continue the series unless they start with
-          the very rows that the fitted series started with: that is the fitted series
-          again, as for a score on the training rows. As many first rows are compared as it
-          takes to be sure (the probability that later rows repeat them is below 1e-6); for
-          values that hardly ever repeat, two or three. Features that repeat themselves,
-          such as the hour of the day or a constant, do not show where the series started:
-          rows of these alone follow, unless they are all the fitted rows and the repetition
-          has a visible break between the last and the first of them. A step before that
+          the same rows as the fitted series. Then they are taken for the fitted series
+          itself, as in a score on the training rows. Enough first rows are compared for the
+          probability that later rows repeat them to be below 1e-6; two or three are enough
+          for values that hardly ever repeat. Features that repeat themselves, such as the
+          hour of the day or a constant, do not show where the series started. Rows with no
+          other features are taken to continue it, unless they are all of the fitted rows
+          and their repetition visibly breaks off between the last and the first of them.
+          The fitted series is not recognised either if an earlier step of the Pipeline
           computes the training rows differently in `fit_transform` and `transform`, by more
-          than rounding errors, hides the fitted series as well:
-          :class:`~sklearn.preprocessing.TargetEncoder` and
+          than rounding errors, as :class:`~sklearn.preprocessing.TargetEncoder` and
           :class:`~sklearn.decomposition.NMF` do.
-        - "always" and "never" do as they say, whatever the labels are.
+        - "always" and "never" hold whatever the index and the values are.
 
     flatten : bool, default=False
-        Whether windows are rows of a table of ``seq_length * n_features`` columns, oldest
-        step first, for regressors that take 2-D input.
+        Whether to return the windows as rows of a table of ``seq_length * n_features``
+        columns, oldest step first, for regressors that take 2-D input.
 
     Attributes
     ----------
     context_ : ndarray of shape (n_known, n_features)
-        Last ``seq_length + horizon - 1`` steps of the fitted series, or all of them where
+        Last ``seq_length + horizon - 1`` steps of the fitted series, or all of its steps if
         there are fewer.
 
     n_features_in_ : int
@@ -129,23 +138,23 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    LSTMRegressor : Reads these windows, and predicts from incomplete ones too.
-    make_windows : Complete windows and their targets, outside a Pipeline.
+    LSTMRegressor : Predicts from these windows, including incomplete ones.
+    make_windows : Returns complete windows and their targets, outside a Pipeline.
 
     Notes
     -----
-    Windows are read-only views of one copy of the series, whatever `seq_length` is.
+    The output is a read-only view of one copy of the series, so that it takes no more
+    memory for longer windows.
 
-    Windows are cut by rows. The index is read to check that rows are consecutive steps in
-    time order: labels that are repeated or not increasing are errors, labels that leave out
-    some of their common step are a warning. Where a step before has dropped the index of
-    `X`, `fit` reads that of `y` instead. A
-    :class:`~sklearn.preprocessing.StandardScaler` does drop it; call
-    ``set_output(transform="pandas")`` on the Pipeline to keep it. Several series under a
-    MultiIndex are an error; fit each of them alone.
+    Windows are cut by counting rows. The index is only used to check that the rows are
+    consecutive steps in time order: labels that repeat or do not increase are an error, and
+    missing labels are a warning. An earlier step of a Pipeline may drop the index of `X`,
+    as :class:`~sklearn.preprocessing.StandardScaler` does. Then `fit` reads the index of
+    `y` instead; call ``set_output(transform="pandas")`` on the Pipeline to keep that of
+    `X`. A MultiIndex that holds several series is an error: fit each series separately.
 
-    `seq_length` and `horizon` are those of the fit: changing them on a fitted transformer
-    is an error in `transform`.
+    Changing `seq_length` or `horizon` after `fit` is an error in `transform`. Call `fit`
+    again.
 
     Examples
     --------
@@ -159,13 +168,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
            [ 0.,  1.],
            [ 1.,  2.]])
 
-    The rows that follow have the fitted ones as their past:
+    The windows of the rows that follow reach back into the fitted rows:
 
     >>> windows.transform(series[4:])[:, :, 0]
     array([[2., 3.],
            [3., 4.]])
 
-    A regressor that does not take NaN needs the complete rows only:
+    A regressor that does not accept NaN can only be fitted on the complete rows:
 
     >>> from sklearn.linear_model import LinearRegression
     >>> table = WindowTransformer(seq_length=2, flatten=True).fit_transform(series)
@@ -200,13 +209,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Remember the last steps of a series, and how to tell what continues it.
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Remember the last steps of a series, and how to recognise rows that continue it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The series, one row a step in time order.
+            Series, one row per step, in time order.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets. Only their index is read, to check the order of the rows.
@@ -229,21 +238,21 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If labels are missing between the rows, so that windows reach across a hole; or
-            if labels are neither times nor numbers, so that the index is not used.
+            If labels are missing between rows, so that windows reach across the hole; or if
+            the labels are neither times nor numbers, so that the index is not used.
         """
         self._remember(X, y)
         return self
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray:
-        """Fit on a series and give the windows of that series alone.
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray:
+        """Fit on a series and return its windows, which hold no earlier context.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The series, one row a step in time order.
+            Series, one row per step, in time order.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets. Only their index is read, to check the order of the rows.
@@ -251,8 +260,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         windows : ndarray of shape (n_samples, seq_length, n_features)
-            Read-only, with NaN for the steps before the first. Of shape (n_samples,
-            seq_length * n_features) with ``flatten=True``.
+            Read-only windows, with NaN for the steps before the first row. With
+            ``flatten=True``, of shape (n_samples, seq_length * n_features).
 
         Raises
         ------
@@ -260,8 +269,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             As in `fit`.
 
         ValueError
-            As in `fit`; also if windows reach so far back that memory could not hold the
-            steps before the series.
+            As in `fit`; also if windows reach back so far that the unknown steps before the
+            series would not fit into memory.
 
         Warns
         -----
@@ -272,35 +281,42 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._windows(series, past=series[:0])
 
     def transform(self, X: ArrayLike) -> NDArray:
-        """Give each row its window, reaching back into the fitted series where it follows.
+        """Return the window of each row.
+
+        The windows of the first rows reach back into the fitted series, if `X` continues
+        it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows in time order; whether they follow is what `context` says.
+            Rows in time order. The parameter `context` decides whether they continue the
+            fitted series.
 
         Returns
         -------
         windows : ndarray of shape (n_samples, seq_length, n_features)
-            Read-only, with NaN for the steps that are not known. Of shape (n_samples,
-            seq_length * n_features) with ``flatten=True``.
+            Read-only windows, with NaN for the steps that are not known. With
+            ``flatten=True``, of shape (n_samples, seq_length * n_features).
 
         Raises
         ------
+        NotFittedError
+            If the transformer is not fitted.
+
         TypeError
             As in `fit`.
 
         ValueError
             As in `fit_transform`; also if `X` has another number of features than in `fit`,
-            or if `seq_length` or `horizon` has been changed since.
+            or if `seq_length` or `horizon` has been changed since `fit`.
 
         Warns
         -----
         UserWarning
             If steps are missing between the fitted series and `X`; if windows reach across
-            labels that are missing in `X` or at the end of the fitted rows; or if the index
-            is not used, since its labels have no order or are of another kind than the
-            fitted ones.
+            labels that are missing in `X` or near the end of the fitted rows; or if the
+            index is not used, because its labels have no order or are of another kind than
+            the fitted ones.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -321,17 +337,27 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
     ) -> NDArray[np.object_]:
-        """Name the columns of flat windows; only with ``flatten=True``.
+        """Return the names of the columns of flat windows; only with ``flatten=True``.
 
         Parameters
         ----------
         input_features : array-like of str of shape (n_features,), default=None
-            Names of the features; those seen in `fit` by default.
+            Names of the features. By default, those seen in `fit`.
 
         Returns
         -------
         names : ndarray of str objects of shape (seq_length * n_features,)
-            ``x0_lag3`` is the feature ``x0`` three steps before the row.
+            Names such as ``x0_lag3``, which is the feature ``x0`` three steps before the
+            row.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+
+        ValueError
+            If `input_features` are not the names seen in `fit`, or if `seq_length` or
+            `horizon` has been changed since.
         """
         check_is_fitted(self)
         self._check_parameters_of_fit()
@@ -343,26 +369,28 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def set_output(
         self, *, transform: Literal["default", "pandas", "polars"] | None = None
     ) -> Self:
-        """Choose the container of flat windows; 3-D windows are arrays in any case.
+        """Set the container of flat windows; 3-D windows are always arrays.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"}, default=None
-            Container for the output of `transform` and `fit_transform`; None leaves it.
+            Container for the output of `transform` and `fit_transform`. None leaves it
+            unchanged.
 
         Returns
         -------
         self : WindowTransformer
             The transformer itself.
         """
-        # scikit-learn offers set_output only where there are feature names, and a Pipeline
-        # refuses a step without it. The setting is kept for when `flatten` is set.
+        # scikit-learn only offers set_output where get_feature_names_out is defined, and a
+        # Pipeline refuses a step without it. The setting is stored for when `flatten` is
+        # set.
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _remember(self, X: Any, y: Any) -> NDArray:
-        """Learn what `transform` needs, as one task of scikit-learn's callbacks."""
+    def _remember(self, X: ArrayLike, y: ArrayLike | None) -> NDArray:
+        """Fit, and report it to scikit-learn's callbacks as one task."""
         task = self._init_callback_context()
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
         series = check_series(self, X, reset=True)
@@ -375,14 +403,16 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return series
 
-    def _check_fitted_labels(self, X: Any, y: Any, *, n_rows: int) -> FittedLabels | None:
-        """What to keep of the labels of X; warns where windows reach across holes."""
-        labels, of_targets = check_row_labels(X, y, n_rows=n_rows)
+    def _check_fitted_labels(
+        self, X: ArrayLike, y: ArrayLike | None, *, n_rows: int
+    ) -> FittedLabels | None:
+        """Return the summary of the labels of X to keep; warn of windows across holes."""
+        labels, target_labels = check_row_labels(X, y, n_rows=n_rows)
         spacing = own_spacing(labels)
         holes = own_holes(labels, spacing)
         warn_of_holes(holes, n_rows=n_rows, **self._lengths())
-        holes_of_targets = own_holes(of_targets, own_spacing(of_targets))
-        warn_of_holes(holes_of_targets, n_rows=n_rows, name="y", **self._lengths())
+        target_holes = own_holes(target_labels, own_spacing(target_labels))
+        warn_of_holes(target_holes, n_rows=n_rows, name="y", **self._lengths())
         if labels is None:
             return None
         return FittedLabels.of(
@@ -399,7 +429,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _fitted_labels(self) -> FittedLabels | None:
         state = self._last_labels
-        return None if state is None else FittedLabels.restored(state)
+        return None if state is None else FittedLabels.from_state(state)
 
     def _continues(
         self,
@@ -408,7 +438,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         fitted: FittedLabels | None,
         spacing: Spacing | None,
     ) -> bool:
-        """Whether the rows of `series` are the steps after the fitted ones."""
+        """Return whether the rows of `series` are the steps after the fitted ones."""
         if self.context != "auto":
             return self.context == "always"
         if labels is None or fitted is None or not fitted.is_comparable(labels):
@@ -444,7 +474,13 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
                 self._fitted_labels()
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:
                 raise damage_error(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:
@@ -471,48 +507,48 @@ def make_windows(
 ) -> tuple[NDArray, NDArray]:
     """Cut a series into complete windows and their targets.
 
-    The one function here that changes the number of rows: it gives the
+    Use it to train on windows outside a Pipeline. It returns the
     ``n_samples - seq_length - horizon + 1`` windows whose steps are all known, each with
     the value that it predicts. In a Pipeline use :class:`WindowTransformer`, which keeps
-    the rows and lets `seq_length` be tuned.
+    the number of rows and lets `seq_length` be tuned.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features) or (n_samples,)
-        The series, one row a step in time order; one feature where it is 1-D.
+        Series, one row per step, in time order. A 1-D series has one feature.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        Targets, row by row beside `X`; the series itself by default.
+        Targets, one for each row of `X`. By default, the series itself.
 
     seq_length : int, default=10
-        Steps in each window.
+        Number of steps in each window.
 
     horizon : int, default=1
-        Steps from the window's last step to its target; 1 is the next step, 0 the
-        window's own last step.
+        Number of steps from the last step of the window to its target: 1 is the next step,
+        0 the last step of the window itself.
 
     Returns
     -------
     windows : ndarray of shape (n_windows, seq_length, n_features)
-        A read-only view of one copy of the series.
+        Windows, as a read-only view of one copy of the series.
 
     targets : ndarray of shape (n_windows,) or (n_windows, n_outputs)
-        The target of each window.
+        Target of each window.
 
     Raises
     ------
     TypeError
-        If `X` or `y` holds times.
+        If `X` or `y` is sparse or holds times.
 
     ValueError
-        If there are too few rows for one window, `X` or `y` holds NaN, inf or masked
-        values, or `y` has another length than `X`; or if the rows of either are not in time
-        order, or belong to several series.
+        If there are too few rows for one window; if `X` or `y` holds NaN, inf or masked
+        values; if `y` has another length than `X`, or its labels in another order; or if
+        the index of either is not in time order or holds several series.
 
     Warns
     -----
     UserWarning
-        If labels are missing between the rows, so that windows reach across a hole; or if
+        If labels are missing between rows, so that windows reach across the hole; or if the
         labels are neither times nor numbers, so that the index is not used.
 
     See Also

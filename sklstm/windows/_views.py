@@ -1,9 +1,9 @@
-"""Series to windows: NumPy views, and which steps of a window are known.
+"""Windows as NumPy views of a series, and the number of steps that each window knows.
 
 A *series* has shape ``(n_steps, n_features)``, *windows* have shape
-``(n_samples, seq_length, n_features)``. Windows are read-only strided views, so that
-``seq_length`` copies of a series never exist. Nothing here knows scikit-learn or torch,
-checks what a user passed, or keeps state.
+``(n_samples, seq_length, n_features)``. Windows are read-only strided views, so that a
+series is never copied ``seq_length`` times. The functions here are pure: they check no
+user input and use neither scikit-learn nor torch.
 """
 
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
-# Windows looked at together where they are not views of one series, and rows of a series;
-# they bound the memory of the look, not its result.
+# Numbers of windows that are no views of one series, and of rows of a series, to process at
+# a time. They limit the memory used and do not change the result.
 N_WINDOWS_AT_ONCE = 4096
 N_ROWS_AT_ONCE = 2**16
 
 
 def row_dtype(n_rows: int) -> np.dtype:
-    """An integer that numbers so many rows: of half a float64, wherever that is enough."""
+    """Return the integer type to number rows: 32 bits, or more for more rows than that."""
     return np.result_type(np.int32, np.min_scalar_type(-n_rows))
 
 
 def iter_parts(n_rows: int, n_at_once: int = N_ROWS_AT_ONCE) -> Iterator[slice]:
-    """All rows in order, so many at a time."""
+    """Yield slices that cover all rows in order, `n_at_once` rows at a time."""
     return (slice(start, start + n_at_once) for start in range(0, n_rows, n_at_once))
 
 
 def history_reach(seq_length: int, horizon: int) -> int:
-    """Steps before a row that its window can reach back to."""
+    """Return the number of steps before a row that its window reaches back."""
     return seq_length + horizon - 1
 
 
 def sliding_windows(series: NDArray, seq_length: int) -> NDArray:
-    """Every run of `seq_length` steps: (n_steps - seq_length + 1, seq_length, F)."""
+    """Return all runs of `seq_length` steps: (n_steps - seq_length + 1, seq_length, F)."""
     by_feature = sliding_window_view(series, seq_length, axis=0)  # (n, F, seq_length)
     return by_feature.transpose(0, 2, 1)
 
@@ -42,10 +42,10 @@ def sliding_windows(series: NDArray, seq_length: int) -> NDArray:
 def history_windows(
     series: NDArray, past: NDArray, *, seq_length: int, horizon: int
 ) -> NDArray:
-    """One window for each row of `series`: the steps that predict the row.
+    """Return one window for each row of `series`: the steps that predict the row.
 
-    Row ``t`` holds the steps ``t - horizon - seq_length + 1`` to ``t - horizon``, where
-    negative steps are the last ones of `past`, and NaN before those.
+    Row ``t`` holds the steps ``t - horizon - seq_length + 1`` to ``t - horizon``. Negative
+    steps are the last ones of `past`; steps before those are NaN.
     """
     n_samples, n_features = series.shape
     reach = history_reach(seq_length, horizon)
@@ -56,18 +56,18 @@ def history_windows(
 
 
 def flat_windows(windows: NDArray) -> NDArray:
-    """The same windows as rows of a table: (n_samples, seq_length * n_features)."""
-    # Steps lie one behind the other in memory, so that this is a view again.
+    """Return windows as rows of a table: (n_samples, seq_length * n_features)."""
+    # Consecutive steps are adjacent in memory, so that this is a view as well.
     return windows.reshape(len(windows), -1)
 
 
 def underlying_series(windows: NDArray) -> NDArray | None:
-    """The steps that overlapping windows are a view of, or None where they are not."""
+    """Return the series that overlapping windows are a view of, or None if they are not."""
     n_samples, seq_length, n_features = windows.shape
     next_window, next_step, next_feature = windows.strides
     if n_samples > 1 and seq_length > 1 and next_window != next_step:
         return None
-    # One window is its own series, and so is any number of windows of one step.
+    # A single window is its own series, and so are windows of one step.
     stride = next_step if seq_length > 1 else next_window
     return as_strided(
         windows,
@@ -78,10 +78,10 @@ def underlying_series(windows: NDArray) -> NDArray | None:
 
 
 def n_known_steps(windows: NDArray) -> NDArray[np.integer]:
-    """How many last steps of each window are known; the steps before those are NaN.
+    """Return the number of last steps that each window knows; earlier steps are NaN.
 
-    A step is unknown where all its features are NaN. The count is -1 for a window that
-    holds NaN elsewhere: in some features of a step only, or after a known step.
+    A step is unknown if all its features are NaN. The count is -1 for a window with NaN
+    anywhere else: in only some features of a step, or after a known step.
     """
     n_samples, seq_length, _ = windows.shape
     counts = np.full(n_samples, seq_length, dtype=row_dtype(seq_length))

@@ -1,7 +1,8 @@
-"""Which places in a week have labels: nights, weekends, holidays and other closes.
+"""Times of the week that have labels: nights, weekends, holidays and other closes.
 
-A label is missing only where one is expected: at a clock time and a weekday at which the
-table has labels otherwise, and not on a holiday or on a day that closes early.
+A label is missing only if one is expected: at a time of day and a weekday at which the
+table has labels otherwise, and not on a holiday or after an early close. The week is
+divided into *places* of equal length, such as hours.
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,25 +11,26 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-# A time of the day, or a place in the week, that never has a label is closed if that would
-# be less likely than this by chance, and if the labels passed over it so many times.
+# A time of day, or a place in the week, without labels is closed if chance would leave it
+# so with a probability below this, and if the labels have passed over it so many times.
 CHANCE = 0.01
 N_DAYS = 2
 N_WEEKS = 3
-# Nights and weekends may be known after one of them; a weekend is at least so many days.
+# One night or one weekend may be enough; a weekend has at least so many days.
 DAYS_OF_A_WEEKEND = 1.5
-# Whole days that may be missing at once from business days and sessions, as holidays: more
-# than Easter, Christmas and September 2001 in New York, less than a week of business days.
+# Number of whole days that may be missing at once, as holidays, from business days and
+# sessions: more than at Easter, at Christmas and in September 2001 in New York, and less
+# than a week of business days.
 MOST_HOLIDAYS = 4
-# Share of the nights from which on their closing and opening times are usual ones. Labels
-# in UTC of sessions by a local clock have two of each, of summer and winter.
+# Share of the nights with the same closing and opening times that makes these times usual.
+# Sessions in local time, labelled in UTC, have two of each, for summer and winter.
 USUAL_SHARE = 0.1
-# Share of a day that is missing where it closes early, and how often that has to recur.
+# Share of a day that is missing after an early close, and how often it has to recur.
 EARLY_SHARE = 0.25
 N_EARLY = 2
-# Places in a week that are told apart, one for each second.
+# Largest number of places in a week: one for each second.
 MOST_PLACES = 7 * 86_400
-# 1970-01-01 was a Thursday; Mondays are 0.
+# 1970-01-01 was a Thursday. Mondays are 0.
 FIRST_WEEKDAY = 3
 
 
@@ -38,15 +40,31 @@ def _no_closes() -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Week:
-    """Places in a week, each of the length `place`, and which of them have labels.
+    """Places in a week, and whether each has labels.
 
-    Labels belong to the nearest place; one of them is `phase` after midnight. `spans` are
-    the position of the first label of each table, and how many places it extends over;
-    `n_steps` counts the differences between labels, `n_jumps` those beyond one place. With
-    `only_labelled`, a place without a label is closed however seldom it was passed over.
+    Attributes
+    ----------
+    place : int
+        Length of a place. A label belongs to the nearest one.
 
-    `usual_closes` and `early_closes` are pairs of times of the day between which labels
-    recur to be missing, each pair as one number (`_closes`).
+    phase : int
+        Time from midnight to one of the places.
+
+    has_labels : ndarray of bool, one for each place in a week
+        Whether the place has labels.
+
+    only_labelled : bool
+        Whether every place without labels is closed, however rarely it was passed over.
+
+    spans : tuple of (int, int)
+        For each table, the position of its first label and its length, in places.
+
+    n_steps, n_jumps : int
+        Number of differences between labels, and of those longer than one place.
+
+    usual_closes, early_closes : ndarray of int
+        Pairs of times of day between which labels are repeatedly missing, each pair as one
+        number (`_closes`).
     """
 
     place: int
@@ -65,7 +83,7 @@ class Week:
         return len(self.has_labels) // 7
 
     def with_labels(self, clock: NDArray[np.int64]) -> Self:
-        """The week as further labels show it too."""
+        """Return the week with further labels."""
         positions, n_places = self._positions(clock), len(self.has_labels)
         has_labels = self.has_labels.copy()
         has_labels[positions % n_places] = True
@@ -85,7 +103,7 @@ class Week:
         )
 
     def is_open(self) -> NDArray[np.bool_]:
-        """Which places are expected to have a label."""
+        """Return whether each place is expected to have a label."""
         if self.only_labelled:
             return self.has_labels
         absent, n_passes = ~self.has_labels, self._n_passes()
@@ -98,7 +116,7 @@ class Week:
     def _closed_times(
         self, absent: NDArray[np.bool_], n_passes: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Times of the day at which no day has a label."""
+        """Return the times of day at which no day has a label."""
         never, n_passes = np.logical_and.reduce(absent, axis=0), n_passes.sum(axis=0)
         runs = _runs(never)
         is_night = (runs == runs[0]) & never[0] & never[-1]
@@ -106,7 +124,7 @@ class Week:
         return never & is_often & self._is_no_chance(never, n_passes)
 
     def _weekend(self, absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The places from Friday to Monday in one run with Saturday or Sunday, if any."""
+        """Return the places from Friday to Monday that form a weekend, if there is one."""
         runs, lengths = _runs(absent), _run_lengths(absent)
         days = np.arange(len(absent)) // self.per_day
         weekend = np.zeros(len(absent), dtype=bool)
@@ -121,13 +139,13 @@ class Week:
     def _is_no_chance(
         self, absent: NDArray[np.bool_], n_passes: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Whether labels missing at random would hardly leave runs of places this bare."""
+        """Return whether labels missing at random would rarely leave such runs empty."""
         share = max(self.n_jumps, 1) / max(self.n_steps, 1)
         likely = np.log(len(absent)) + _run_lengths(absent) * n_passes * np.log(share)
         return likely < np.log(CHANCE)
 
     def n_missing(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many places that should have a label lie between each label and the next."""
+        """Return the number of labels expected between each label and the next."""
         positions, is_open = self._positions(clock), self.is_open()
         until = np.append(0, np.cumsum(is_open))
         n_missing = _count(until, positions[1:]) - _count(until, positions[:-1] + 1)
@@ -140,14 +158,14 @@ class Week:
         return n_missing
 
     def next_open(self, clock: int) -> int:
-        """Local time of the first place after a label that should have one too."""
+        """Return the local time of the first place after a label that should have one."""
         after = int(self._positions(np.array([clock]))[0]) + 1
         after %= len(self.has_labels)
         n_closed = int(np.roll(self.is_open(), -after).argmax())
         return clock + (n_closed + 1) * self.place
 
     def state(self) -> dict[str, Any]:
-        """The same as arrays and plain values."""
+        """Return the week as arrays and plain values."""
         return {
             **vars(self),
             "n_places": len(self.has_labels),
@@ -156,21 +174,23 @@ class Week:
         }
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> Self:
-        """The week of a state."""
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild the week from what `state` returned."""
         state = dict(state)
         n_places = state.pop("n_places")
+        if not 0 < n_places <= MOST_PLACES:  # before anything of this size is allocated
+            raise ValueError(f"the week of its series has {n_places} places")
         has_labels = np.unpackbits(state["has_labels"], count=n_places).astype(bool)
         spans = tuple((first, length) for first, length in state["spans"])
         return cls(**{**state, "has_labels": has_labels, "spans": spans})
 
     def _positions(self, clock: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places passed by since a Monday, for each label."""
+        """Return the position of each label, in places since a Monday."""
         nearest = (clock - self.phase + self.place // 2) // self.place
         return nearest + FIRST_WEEKDAY * self.per_day
 
     def _n_passes(self) -> NDArray[np.int64]:
-        """How often the tables pass over each place."""
+        """Return how often the tables pass over each place."""
         n_places = len(self.has_labels)
         n_passes = np.zeros(n_places, dtype=np.int64)
         for first, length in self.spans:
@@ -181,7 +201,10 @@ class Week:
     def _closes(
         self, positions: NDArray[np.int64], rows: NDArray[np.integer]
     ) -> NDArray[np.int64]:
-        """The times of the day of rows and those after them as one number; -1 by day."""
+        """Return the times of day of rows and of the next ones as one number each.
+
+        The number is -1 if both are on the same day.
+        """
         (last_day, close), (first_day, opening) = (
             np.divmod(positions[edge], self.per_day) for edge in (rows, rows + 1)
         )
@@ -194,7 +217,7 @@ class Week:
         n_missing: NDArray[np.int64],
         by_day: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
-        """Where all that is missing are holidays, or ends of days that recur."""
+        """Return whether all labels missing after each row are holidays or usual closes."""
         start, stop = (
             positions[rows] // self.per_day + 1,
             positions[rows + 1] // self.per_day,
@@ -216,29 +239,32 @@ class Week:
 
 
 def _runs(absent: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Number of the run of equal places that each is in, where the last meets the first."""
+    """Return the number of each place's run of equal places; the last joins the first."""
     starts = absent != np.roll(absent, 1)
     runs = np.cumsum(starts)
     return np.where(runs == runs[-1], 0, runs) if not starts[0] else runs
 
 
 def _run_lengths(absent: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Length of the run that each place is in."""
+    """Return the length of the run that each place is in."""
     runs = _runs(absent)
     return np.bincount(runs)[runs]
 
 
 def _count(until: NDArray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many come before positions, of a pattern that repeats, summed up in `until`."""
+    """Return how many come before each position, in a pattern that repeats.
+
+    `until` is the cumulative sum of the pattern, from 0.
+    """
     rounds, rest = np.divmod(positions, len(until) - 1)
     return rounds * until[-1] + until[rest]
 
 
 def skipped_hours(clock: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
-    """Which hour that local clocks leave out each of these times is in; 0 for none.
+    """Return a number for each time that local clocks skip in spring; 0 for other times.
 
-    That is from 1:00 or from 2:00 on the second or last Sunday of March, or the first of
-    October, which get numbers of their own.
+    Clocks skip an hour from 1:00 or from 2:00 on the second or last Sunday of March, or on
+    the first Sunday of October. Each of these hours has a number of its own.
     """
     times = clock.astype(f"M8[{unit}]")
     days, months = times.astype("M8[D]"), times.astype("M8[M]")

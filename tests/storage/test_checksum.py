@@ -377,6 +377,16 @@ def test_faults_of_an_optimizer_with_a_good_checksum_are_refused(fault):
         loaded_from(regressor, crafted(state))
 
 
+@pytest.mark.parametrize("n_places", [0, -7, 10**12, 10**30])
+def test_a_week_of_no_possible_size_is_refused_before_it_is_allocated(n_places):
+    # A count beyond 64 bits was an OverflowError, a large one took all memory.
+    transformer = STATES["transformer"]
+    state = copy.deepcopy(transformer.__getstate__())
+    state["_last_labels"]["spacing"]["week"]["n_places"] = n_places
+    with pytest.raises(ValueError, match=r"is damaged.* has .* places"):
+        loaded_from(transformer, crafted(state))
+
+
 def nests(state):
     """Every dict and list in a state, that hypothesis may change anything anywhere."""
     found = [state] if isinstance(state, (dict, list)) else []

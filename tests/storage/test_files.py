@@ -94,7 +94,7 @@ def test_bytes_of_the_format(file, path):
     assert data == b"\x01"
 
 
-REFUSED = r"is damaged|no fit of sklstm|another version"
+REFUSED = r"is damaged|not written by sklstm|another version"
 
 
 def test_every_flipped_bit_and_every_cut_is_an_error(file, path):
@@ -184,7 +184,7 @@ def test_long_names_have_room_for_their_neighbours(tmp_path):
 
 @pytest.mark.parametrize("end", [".sklstm-part", ".sklstm-lock"])
 def test_names_of_our_own_neighbours_are_no_checkpoints(end, tmp_path):
-    with pytest.raises(ValueError, match="is not the path of a file that a fit can have"):
+    with pytest.raises(ValueError, match="cannot be used as the path of a file"):
         CheckpointFile.of(tmp_path / f"fit{end}")
 
 
@@ -308,7 +308,7 @@ def test_foreign_file_under_a_name_of_ours_is_left_and_named(
     target = foreign(kind, taken, tmp_path)
     before = os.lstat(taken)
     use = file.write if end == "part" else lambda _: file.locked().__enter__()
-    with pytest.raises(ValueError, match=rf"needs the name '{taken.name}' beside it"):
+    with pytest.raises(ValueError, match=rf"needs the file '{taken.name}' beside it"):
         use(1)
     assert os.path.samestat(os.lstat(taken), before)
     assert target.read_text() == "precious"
@@ -330,19 +330,19 @@ def test_foreign_file_that_appears_during_a_fit_is_not_replaced(file, path):
 def test_devices_are_refused_and_not_read(device):
     if not os.path.exists(device) or stat.S_ISREG(os.stat(device).st_mode):
         pytest.skip("not a device here")
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="is not a regular file"):
         CheckpointFile.of(device).read()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs FIFOs")
 def test_pipes_and_sockets_are_refused_and_not_waited_for(path):
     os.mkfifo(path)
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="is not a regular file"):
         CheckpointFile.of(path).read()
     path.unlink()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        with pytest.raises(ValueError, match="is no regular file"):
+        with pytest.raises(ValueError, match="is not a regular file"):
             CheckpointFile.of(path).read()
 
 

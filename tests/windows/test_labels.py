@@ -17,7 +17,7 @@ def remembered(index, reach=10):
     labels = labels_of(index)
     spacing = own_spacing(labels)
     kept = FittedLabels.of(labels, spacing, own_holes(labels, spacing), reach=reach)
-    return FittedLabels.restored(kept.state())
+    return FittedLabels.from_state(kept.state())
 
 
 def relation_of(fitted, later):
