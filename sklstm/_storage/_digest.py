@@ -61,6 +61,9 @@ class _Digests:
             value = _python_scalar(value)
         if isinstance(value, NUMBERS_AND_TEXT):
             return _hash(type(value).__name__, [ascii(value).encode()])
+        if isinstance(value, (MethodType, partial)):
+            # deepcopy makes two of one that an object holds of itself.
+            return self._of_parts(value)
         if id(value) not in self._by_id:
             self._by_id[id(value)] = value, b"a part that holds itself"
             self._by_id[id(value)] = value, self._of_parts(value)
