@@ -206,6 +206,14 @@ class Log(Callback):
         self.losses.append(net.history[-1, "train_loss"])
 
 
+def test_another_kernel_of_adam_may_be_asked_for():
+    skorch_params = {"optimizer__foreach": True}
+    regressor = make_regressor(skorch_params=skorch_params).fit(WINDOWS, TARGETS)
+    assert regressor.net_.optimizer_.defaults["foreach"]
+    expected = make_regressor().fit(WINDOWS, TARGETS).predict(WINDOWS)
+    np.testing.assert_allclose(regressor.predict(WINDOWS), expected, rtol=1e-4)
+
+
 def test_callbacks_given_are_the_ones_that_are_called():
     # Copies reported to nobody: Optuna never pruned, and the list stayed empty.
     losses = []

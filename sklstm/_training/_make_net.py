@@ -75,6 +75,8 @@ def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, 
     if "optimizer" in skorch_params:
         return {}
     is_fused = torch.device(device).type in ("cpu", "cuda")
+    # torch refuses both at once; asked for, the other kernel is Adam's as in skorch itself.
+    is_fused = is_fused and not skorch_params.get("optimizer__foreach")
     return {"optimizer": FusedAdam} if is_fused else {"optimizer": torch.optim.Adam}
 
 
