@@ -23,6 +23,9 @@ from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
+# Steps between 0 and the largest value of a feature that count as different; no finer than
+# what goes without a warning of `_resolution`.
+GRID = 2**20
 # Features whose largest value is between these do not blind a network.
 LEAST_SEEN, MOST_SEEN = 1e-3, 30.0
 
@@ -232,13 +235,12 @@ def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray)
     outputs, targets : ndarray of shape (n, n_outputs)
         Outputs of the network for these windows, and their targets.
     """
-    read = windows.reshape(len(windows), -1).astype(np.float32)
-    n_windows = len(np.unique(read, axis=0))
+    n_windows = len(np.unique(_rounded(windows).reshape(len(windows), -1), axis=0))
     n_predictions = _n_different(outputs)
     if 2 * n_predictions > n_windows or (targets == targets[:1]).all():
         return
     found = "the same prediction" if n_predictions == 1 else f"{n_predictions} predictions"
-    largest = np.abs(read).max()
+    largest = np.abs(windows).max()
     if LEAST_SEEN < largest < MOST_SEEN:
         remedy = (
             "Lower learning_rate, or the weight decay: its weights have become useless."
@@ -255,6 +257,16 @@ def check_predictions_vary(windows: NDArray, outputs: NDArray, targets: NDArray)
         UserWarning,
         stacklevel=2,
     )
+
+
+def _rounded(windows: NDArray) -> NDArray[np.float64]:
+    """Values of each feature on a grid of about float32's numbers near its largest.
+
+    Features that repeat, such as sines of the hour, differ by rounding from day to day;
+    around 0 float32 would tell these apart.
+    """
+    largest = np.abs(windows).max(axis=(0, 1)).astype(np.float64)
+    return np.rint(windows / np.where(largest > 0, largest, 1.0) * GRID)
 
 
 def _n_different(outputs: NDArray) -> int:

@@ -163,6 +163,17 @@ SEEN = {
     ),
     "two targets": (WINDOWS, np.column_stack([TARGETS, np.zeros(len(TARGETS))])),
     "tiny targets": (WINDOWS, 1e-12 * TARGETS),
+    # These repeat but for rounding, by which float32 tells values near 0 apart.
+    "sines of the hour": (
+        make_windows(np.sin(2 * np.pi * np.arange(300) / 24), seq_length=8)[0],
+        RNG.normal(size=292),
+    ),
+    "sines and cosines of the month, scaled": (
+        make_windows(
+            3 * np.sin(np.pi * np.add.outer(np.arange(300), [0, 3]) / 6), seq_length=8
+        )[0],
+        RNG.normal(size=292),
+    ),
 }
 
 
