@@ -22,6 +22,10 @@ DAYS_OF_A_WEEKEND = 1.5
 # sessions: more than at Easter, at Christmas and in September 2001 in New York, and less
 # than a week of business days.
 MOST_HOLIDAYS = 4
+# Share of the days that may be missing as holidays, and how many may be in any case. No
+# country has so many; a shuffled split that leaves out every fifth day does.
+HOLIDAY_SHARE = 0.15
+FEW_HOLIDAYS = 12
 # Share of the nights with the same closing and opening times that makes these times usual.
 # Sessions in local time, labelled in UTC, have two of each, for summer and winter.
 USUAL_SHARE = 0.1
@@ -235,7 +239,11 @@ class Week:
             usual = np.divmod(self.usual_closes, self.per_day)
             ends = np.divmod(closes, self.per_day)
             is_part |= np.isin(ends[0], usual[0]) & np.isin(ends[1], usual[1])
-        return (n_days <= MOST_HOLIDAYS) & ((in_parts == 0) | is_part)
+        are_closes = (n_days <= MOST_HOLIDAYS) & ((in_parts == 0) | is_part)
+        days = positions[[0, -1]] // self.per_day
+        n_all = _count(days_until, days[1:] + 1) - _count(days_until, days[:1])
+        most = max(FEW_HOLIDAYS, HOLIDAY_SHARE * int(n_all[0]))
+        return are_closes & ((n_days == 0) | (n_days[are_closes].sum() <= most))
 
 
 def _runs(absent: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -422,6 +422,13 @@ def test_a_year_of_early_closes_and_holidays_of_new_york_is_quiet():
 # What is no calendar is warned of
 
 
+def test_shuffled_folds_of_business_days_are_no_holidays():
+    index = pd.bdate_range("2016-01-04", periods=600)
+    for train, _ in KFold(5, shuffle=True, random_state=0).split(index):
+        with pytest.warns(UserWarning, match=r"leaves out 1\d\d labels"):
+            WindowTransformer(4).fit(table(index[train]))
+
+
 @pytest.mark.parametrize(
     ("name", "lost"),
     [
