@@ -473,6 +473,10 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             try:
                 first_rows = FirstRows.from_state(self._first_rows)
                 check_context(self.context_, first_rows.low[np.newaxis])
+                self._fitted_lengths = {
+                    "seq_length": int(self._fitted_lengths["seq_length"]),
+                    "horizon": int(self._fitted_lengths["horizon"]),
+                }
                 self._fitted_labels()
             except (
                 ArithmeticError,

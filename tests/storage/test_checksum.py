@@ -442,6 +442,14 @@ def test_faults_of_a_transformer_with_a_good_checksum_are_refused(name, value):
         loaded_from(transformer, state)
 
 
+@pytest.mark.parametrize("value", [None, -1, {}, {"horizon": 1}, np.zeros(0), "x"], ids=str)
+def test_lengths_of_a_transformer_that_are_none_are_refused(value):
+    transformer = WindowTransformer().fit(SERIES)
+    state = crafted({**transformer.__getstate__(), "_fitted_lengths": value})
+    with pytest.raises(ValueError, match="WindowTransformer is damaged"):
+        loaded_from(transformer, state)
+
+
 # What a state may add.
 
 
