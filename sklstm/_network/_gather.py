@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklstm.windows._views import iter_parts, underlying_series
+from sklstm.windows._views import iter_chunks, underlying_series
 
 # Number of values to gather at a time, for as many batches as they fill: a megabyte. That
 # is little beside a long series, and holds many batches of a small network.
@@ -41,13 +41,13 @@ def iter_rows_of_one_length(
 ) -> Iterator[NDArray[np.intp]]:
     """Yield at most `most` rows that know equally many steps, complete windows first."""
     # Numbering all rows at once would take as much memory as the series.
-    for chunk in iter_parts(len(n_known), max(most, N_VALUES_AT_ONCE)):
+    for chunk in iter_chunks(len(n_known), max(most, N_VALUES_AT_ONCE)):
         rows = chunk.start + np.flatnonzero(n_known[chunk] == seq_length)
-        yield from (rows[part] for part in iter_parts(len(rows), most))
+        yield from (rows[part] for part in iter_chunks(len(rows), most))
     incomplete = np.flatnonzero(n_known < seq_length)
     for length in np.unique(n_known[incomplete]):
         rows = incomplete[n_known[incomplete] == length]
-        yield from (rows[part] for part in iter_parts(len(rows), most))
+        yield from (rows[part] for part in iter_chunks(len(rows), most))
 
 
 def pad(batch: Tensor, n_rows: int) -> Tensor:

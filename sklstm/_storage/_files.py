@@ -1,6 +1,6 @@
-"""The checkpoint file, and how any file is written atomically.
+"""The checkpoint file, and atomic writing of any file.
 
-A reader finds a complete file or none. The checkpoint holds
+A reader finds a complete file or none. The checkpoint holds:
 
     line 1   sklstm checkpoint 2, the format
     line 2   SHA-256 of all that follows, in hexadecimal
@@ -90,7 +90,7 @@ class CheckpointFile:
         do not inherit it: filelock closes it in them.
         """
         path = path_beside(self.path, LOCK)
-        os.stat(path.parent)  # filelock would make a folder that is not there
+        os.stat(path.parent)  # filelock would create a missing folder
         if not _is_empty_or_missing(path):
             raise self._taken(path)
         lock = FileLock(path, timeout=0)
@@ -161,8 +161,8 @@ class CheckpointFile:
             raise self._foreign("a file that someone else put there during the fit")
 
     def _remove_rest(self, part: Path) -> None:
-        """Remove what a killed write left; an error if it is not ours."""
-        # No other fit writes now, since this one holds the lock.
+        """Remove what a killed write has left, or raise an error if it is not ours."""
+        # No other fit is writing now, since this one holds the lock.
         if not (_is_empty_or_missing(part) or _begins(part, FIRST_LINE)):
             raise self._taken(part)
         part.unlink(missing_ok=True)
@@ -175,16 +175,16 @@ def write_atomically(
     part: Path,
     check: Callable[[], None],
 ) -> None:
-    """Replace a file in one step: a reader finds the earlier one or this one.
+    """Replace a file in one step: a reader finds the earlier or the new version.
 
-    The new file is written as `part`, which must not exist, and removed if that fails. It
-    has the owner and the mode of the earlier file. `check` is called once it is complete,
-    right before it takes its name, and may refuse that by an error.
+    The new version is written to `part`, which must not exist, and which is removed if
+    writing fails. It has the owner and the mode of the earlier file. `check` is called once
+    it is complete, just before it is renamed, and may raise an error to prevent that.
     """
     before = os.stat(path) if path.exists() else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # Never readable by more than the earlier file, not even for a moment; the umask
-    # takes its part of it.
+    # Never readable by more users than the earlier file, not even for a moment. The umask
+    # still applies.
     mode = 0o666 if before is None else stat.S_IMODE(before.st_mode) & 0o777
     descriptor = os.open(part, flags, mode)
     try:
@@ -204,7 +204,7 @@ def write_atomically(
 
 
 def path_beside(path: Path, end: str) -> Path:
-    """Return a hidden name beside a file, of a length that file systems take."""
+    """Return a hidden name beside a file, short enough for file systems."""
     name = os.fsencode(path.name)
     if len(name) + len(end) + 1 > LONGEST_NAME:
         name = hashlib.sha256(name).hexdigest().encode()

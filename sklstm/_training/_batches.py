@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sklstm._network._gather import N_VALUES_AT_ONCE, gather, windows_on
 from sklstm._training._data import WindowSet
-from sklstm.windows._views import iter_parts
+from sklstm.windows._views import iter_chunks
 
 
 class Batch(tuple):
@@ -48,7 +48,7 @@ class Batches:
         size, weights = self.batch_size, None
         n_values = int(np.prod(chosen.windows.shape[1:]))
         n_at_once = size * max(1, N_VALUES_AT_ONCE // (size * n_values))
-        for chunk in iter_parts(len(chosen), n_at_once):
+        for chunk in iter_chunks(len(chosen), n_at_once):
             rows = chosen.rows[chunk if order is None else order[chunk]]
             windows = gather(self._source, rows, self.device)
             targets = gather(chosen.targets, rows, self.device)

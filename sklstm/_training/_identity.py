@@ -17,7 +17,7 @@ from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
 from sklstm._training._config import TrainingConfig
 from sklstm._training._data import TrainingData
-from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_parts, underlying_series
+from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_chunks, underlying_series
 
 # Parameters that do not affect the weights, or are compared separately.
 NOT_COMPARED = {"checkpoint", "device", "epochs", "random_state", "verbose", "warm_start"}
@@ -30,7 +30,7 @@ def windows_sha256(windows: NDArray) -> str:
     is read once and never copied whole.
     """
     digest = hashlib.sha256(f"{windows.shape}".encode())
-    parts = list(iter_parts(len(windows), N_WINDOWS_AT_ONCE))
+    parts = list(iter_chunks(len(windows), N_WINDOWS_AT_ONCE))
     if underlying_series(windows) is not None or all(
         _overlap(windows[part.start : part.stop + 1]) for part in parts
     ):

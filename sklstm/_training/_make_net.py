@@ -22,7 +22,7 @@ from sklstm._training._net import WindowNet
 
 
 def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
-    """Make the module; a plain error if it does not fit in memory."""
+    """Make the module, or raise a clear error if it does not fit into memory."""
     try:
         with one_thread():  # the bits of orthogonal weights depend on the threads
             return LSTMModule(**asdict(architecture), generator=generator)
@@ -48,7 +48,7 @@ def make_net(
     module = make_module(
         architecture, torch.Generator("cpu").manual_seed(int(initial_seed))
     )
-    # Callbacks are used as given, never copied, as in skorch: they report to someone.
+    # Callbacks are not copied, as in skorch, since they report to objects of the user.
     skorch_params = _default_optimizer(training.skorch_params, device)
     skorch_params |= training.skorch_params
     net = WindowNet(
@@ -71,7 +71,7 @@ def make_net(
 
 
 def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, Any]:
-    """Return Adam, by its fused kernel where torch has one, unless another is given."""
+    """Return Adam, with its fused kernel if torch has one, unless another is given."""
     if "optimizer" in skorch_params:
         return {}
     is_fused = torch.device(device).type in ("cpu", "cuda")
@@ -93,11 +93,11 @@ def _initialized(net: WindowNet, training: Training) -> WindowNet:
         ) from error
 
 
-def _callbacks(training: Training, given: list[Any]) -> list[Any]:
+def _callbacks(training: Training, user_callbacks: list[Any]) -> list[Any]:
     callbacks: list[Any] = []
     if training.max_grad_norm is not None:
         callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
     if training.n_iter_no_change is not None:
         stopping = KeepBestWeights(training.n_iter_no_change, training.tol)
         callbacks.append(("keep_best_weights", stopping))
-    return callbacks + given
+    return callbacks + user_callbacks

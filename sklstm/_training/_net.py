@@ -1,6 +1,6 @@
 """WindowNet: the skorch net, with its batches, training step and validation.
 
-How one is built from an architecture is in `_make_net`.
+`_make_net` builds one from an architecture.
 """
 
 import math

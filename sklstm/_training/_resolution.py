@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklstm._training._scaling import is_constant
-from sklstm.windows._views import iter_parts, underlying_series
+from sklstm.windows._views import iter_chunks, underlying_series
 
 # Largest spacing of float32 numbers, in standard deviations of a feature, that needs no
 # warning. Rounding then adds less than a thousandth of a percent to the variance.
@@ -102,7 +102,7 @@ def _deviation(column: NDArray) -> float:
     """Return the standard deviation, computed around the middle so as to lose no digits."""
     low, high = map(float, _range(column))
     middle, total, squares, n_known = low / 2 + high / 2, 0.0, 0.0, 0
-    for part in iter_parts(len(column), _n_at_once(column)):
+    for part in iter_chunks(len(column), _n_at_once(column)):
         differences = column[part][~np.isnan(column[part])] - middle
         total += differences.sum(dtype=np.float64)
         squares += np.square(differences, dtype=np.float64).sum()
@@ -113,7 +113,7 @@ def _deviation(column: NDArray) -> float:
 def _are_exact(column: NDArray) -> bool:
     """Return whether values are whole numbers that float32 holds exactly."""
     is_float32 = column.dtype.kind == "f" and column.dtype.itemsize <= 4
-    for part in iter_parts(len(column), _n_at_once(column)):
+    for part in iter_chunks(len(column), _n_at_once(column)):
         values = column[part][~np.isnan(column[part])]
         if (values != np.rint(values)).any():
             return False

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.metrics import r2_score
 
-from sklstm.windows._views import iter_parts
+from sklstm.windows._views import iter_chunks
 
 # Numbers whose squares, and sums of them, float64 holds.
 SMALLEST, LARGEST = 1e-100, 1e100
@@ -89,7 +89,7 @@ def _mean(
 ) -> NDArray:
     """Weighted mean of rows that are computed a part at a time, in little memory."""
     total, total_weight = np.zeros(()), 0.0
-    for part in iter_parts(n_rows):
+    for part in iter_chunks(n_rows):
         rows = np.ascontiguousarray(values(part))  # sums in another order have other bits
         weight = np.ones(len(rows)) if weights is None else weights[part]
         # einsum's loops give the same bits on any number of threads.
@@ -103,7 +103,7 @@ def standardized(
 ) -> NDArray:
     """Columns of mean 0 and deviation 1, or 0 where they are constant."""
     out = np.empty(y.shape, dtype=dtype)
-    for part in iter_parts(len(y)):
+    for part in iter_chunks(len(y)):
         with np.errstate(over="ignore"):  # rows that are not trained on may lie anywhere
             out[part] = (y[part] - mean) / np.where(scale == 0, 1.0, scale)
     return out
@@ -123,7 +123,7 @@ def linear_forecast(
     """
     n_rows, products = len(columns), np.zeros(())
     intercept = _mean(lambda part: targets[part], n_rows, weights)
-    for part in iter_parts(n_rows):
+    for part in iter_chunks(n_rows):
         rows = standardized(columns[part], center, scale)
         weighted = rows if weights is None else rows * weights[part, np.newaxis]
         both = np.hstack([rows, targets[part] - intercept])

@@ -25,7 +25,7 @@ from sklstm.inspection._equations import (
     make_layers,
     states_of_layer,
 )
-from sklstm.windows._views import iter_parts
+from sklstm.windows._views import iter_chunks
 
 # What is computed at once, beside the result. Larger parts gain nothing: Jacobians of 16
 # windows at a time are as fast, window by window, as of 256.
@@ -338,7 +338,7 @@ def iter_states(
     for length in np.unique(n_known[n_known > 0]):
         known = slice(seq_length - length, None)
         all_rows = np.flatnonzero(n_known == length)
-        for part in iter_parts(len(all_rows), n_at_once):
+        for part in iter_chunks(len(all_rows), n_at_once):
             rows = all_rows[part]
             # Rounded, and made relative, as the network does it, in float32.
             steps = windows[rows, known].astype(np.float32)

@@ -32,7 +32,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sklstm.windows._views import iter_parts
+from sklstm.windows._views import iter_chunks
 
 # Probability that other rows are taken for the fitted ones.
 MAX_CHANCE = 1e-6
@@ -270,7 +270,7 @@ def iter_weighted_sums(
 
 def _parts(rows: NDArray) -> Iterator[slice]:
     n_at_once = N_VALUES_AT_ONCE // max(rows.shape[1], N_SUMS)
-    return iter_parts(len(rows), max(n_at_once, 1))
+    return iter_chunks(len(rows), max(n_at_once, 1))
 
 
 def weights(first: int, last: int) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ def row_dtype(n_rows: int) -> np.dtype:
     return np.result_type(np.int32, np.min_scalar_type(-n_rows))
 
 
-def iter_parts(n_rows: int, n_at_once: int = N_ROWS_AT_ONCE) -> Iterator[slice]:
+def iter_chunks(n_rows: int, n_at_once: int = N_ROWS_AT_ONCE) -> Iterator[slice]:
     """Yield slices that cover all rows in order, `n_at_once` rows at a time."""
     return (slice(start, start + n_at_once) for start in range(0, n_rows, n_at_once))
 
@@ -95,7 +95,7 @@ def n_known_steps(windows: NDArray) -> NDArray[np.integer]:
             last_steps = np.arange(seq_length, len(incomplete) + seq_length)
             incomplete[:] = np.clip(last_steps - n_unknown, 0, seq_length)
             return counts
-    for part in iter_parts(n_samples, N_WINDOWS_AT_ONCE):
+    for part in iter_chunks(n_samples, N_WINDOWS_AT_ONCE):
         counts[part] = _n_known_steps_of_each(windows[part])
     return counts
 
