@@ -86,11 +86,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         It does not leak the future, since a window ends before its target.
 
     residual : bool, default=False
-        Whether to model the departure from a linear forecast of the window's last step:
-        each window enters relative to its last step, and a linear map of that last step,
-        started at its least-squares fit, is added to the output. Use it for series with a
-        trend or a drifting level, whose later values lie outside the range of the training
-        rows.
+        Whether to model the departure from a linear forecast of the whole window, the
+        recommended form for forecasting. The LSTM reads each window relative to its last
+        step, and a linear map of all steps, which are relative too, and of the last step
+        itself is added to its output [4]_ [5]_. Training starts at the ridge forecast and
+        leaves it where the LSTM finds more; with `early_stopping`, the ridge forecast is
+        kept where it does not. It follows a trend or a wandering level, and a season that
+        the window holds. See Notes for what the linear map is fitted to.
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         Loss that training minimises. "squared_error" predicts the mean. "absolute_error"
@@ -120,8 +122,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     early_stopping : bool, default=False
         Whether to stop when the validation loss no longer improves, and to keep the weights
-        of the best epoch. Unless `fit` is given `X_val`, the last complete windows are held
-        out for validation.
+        of the best epoch. The weights before the first epoch count too: if no epoch is
+        better, they are kept. Unless `fit` is given `X_val`, the last complete windows are
+        held out for validation.
 
     validation_fraction : float, default=0.1
         Share of the complete windows that `early_stopping` holds out: the last ones in
@@ -181,7 +184,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Number of epochs trained.
 
     best_epoch_ : int
-        Epoch whose weights were kept, counted from 1. Only with `early_stopping`.
+        Epoch whose weights were kept, counted from 1; 0 where no epoch was better than
+        the start. Only with `early_stopping`.
 
     n_outputs_ : int
         Number of values predicted for each row.
@@ -210,6 +214,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     :class:`~sklearn.preprocessing.StandardScaler`: an LSTM saturates on large values, and
     the network computes in float32, which keeps 7 digits.
 
+    With ``residual=True``, the linear map starts at a ridge regression of the target on the
+    training windows. Its penalty applies to the steps relative to the last one and is
+    chosen in time order: each candidate is fitted to earlier rows and judged on later ones.
+    The last step is not penalised. Where the series may be a random walk (the augmented
+    Dickey-Fuller test does not reject it at 5 %), the map continues from the last value
+    instead of returning to the mean of the training rows. Of windows with more than 1,000
+    columns (steps times features), the map reads the last steps only; with more than 1,000
+    features it starts at 0. Steps of a window that are not known count as their mean. In
+    training, all its weights together move about as fast as one weight of the dense layer.
+
     References
     ----------
     .. [1] Hochreiter & Schmidhuber, "Long short-term memory", Neural Computation 9(8),
@@ -217,6 +231,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     .. [2] Gers, Schmidhuber & Cummins, "Learning to forget: continual prediction with
        LSTM", Neural Computation 12(10), 2000.
     .. [3] Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    .. [4] Zeng, Chen, Zhang & Xu, "Are transformers effective for time series
+       forecasting?", AAAI 2023 (NLinear).
+    .. [5] Lai, Chang, Yang & Liu, "Modeling long- and short-term temporal patterns with
+       deep neural networks", SIGIR 2018 (LSTNet).
 
     Examples
     --------
@@ -577,7 +595,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return
         self._validate_params()
         seq_length, n_features = check_input_shape(input_shape, n_outputs)
-        architecture = Architecture.of(self, n_features=n_features, n_outputs=n_outputs)
+        architecture = Architecture.of(
+            self, seq_length=seq_length, n_features=n_features, n_outputs=n_outputs
+        )
         print(layer_table(LSTMModule(**asdict(architecture)), seq_length))
 
     @property
@@ -595,6 +615,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ) -> TrainingConfig:
         return TrainingConfig.of(
             self,
+            seq_length=shape.inputs.seq_length,
             n_features=shape.inputs.n_features,
             n_outputs=shape.n_outputs,
             epochs=epochs,

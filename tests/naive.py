@@ -78,14 +78,20 @@ def lstm_regression(window, weights, *, num_layers=1, bidirectional=False):
 
 def residual_regression(window, weights):
     """The same of the residual form: the window relative to its last step, plus a linear
-    map of that step, standardized; without steps, the dense layer's bias.
+    map of the last steps, relative too, and of the last one, all standardized; without
+    steps, the dense layer's bias.
     """
     if np.isnan(window).all():
         return np.float64(weights["dense.bias"])
     last_step = window[-1]
     departure = lstm_regression(window - last_step, weights)
-    standardized = (last_step - weights["center"]) / weights["scale"]
-    return departure + np.float64(weights["linear.weight"]) @ standardized
+    columns = list(last_step)
+    for step in window[-2::-1]:
+        if len(columns) < len(weights["center"]):
+            columns = [*(step - last_step), *columns]
+    is_read = slice(-len(columns), None)
+    standardized = (columns - weights["center"][is_read]) / weights["scale"][is_read]
+    return departure + np.float64(weights["linear.weight"][:, is_read]) @ standardized
 
 
 def lstm_parts(steps, w_ih, w_hh, b_ih, b_hh, change=None):

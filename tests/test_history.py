@@ -271,11 +271,11 @@ def test_summary_has_a_line_for_every_layer(capsys):
     lines = capsys.readouterr().out.splitlines()
     counts = {line.split()[0]: int(line.split()[-1]) for line in lines[2:-2]}
     # Two directions of 4 * 3 * (2 + 3 + 2), then of 4 * 3 * (6 + 3 + 2); dense 6 * 5 + 5;
-    # linear 2 * 5.
-    assert counts == {"input": 0, "lstm_0": 168, "lstm_1": 264, "dense": 35, "linear": 10}
+    # linear 4 * 2 * 5.
+    assert counts == {"input": 0, "lstm_0": 168, "lstm_1": 264, "dense": 35, "linear": 40}
     assert "(None, 4, 6)" in lines[3]
     assert "(None, 6)" in lines[4]
-    assert "Total params: 477 " in lines[-1]
+    assert "Total params: 507 " in lines[-1]
 
 
 @pytest.mark.parametrize("form", [{}, {"num_layers": 3, "bidirectional": True}])

@@ -93,7 +93,7 @@ FORMS = {
     "one batch": {"batch_size": 100},
     "huber": {"loss": "huber", "max_grad_norm": 0.1, "normalize_y": False},
     "early stopping": {"early_stopping": True, "validation_fraction": 0.4, "tol": 0.0},
-    "stopped early": {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.5},
+    "stopped early": {"early_stopping": True, "n_iter_no_change": 3, "tol": 0.5},
     "momentum": {
         "skorch_params": {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}
     },

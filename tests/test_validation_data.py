@@ -1,5 +1,7 @@
 """Validation in time order: what is held out, when training stops and what it keeps."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -104,9 +106,9 @@ def test_training_stops_after_epochs_without_improvement(n_iter_no_change, tol):
 
 
 def test_improvement_below_tol_does_not_count():
-    # No drop of the loss is as large as 1000: the first epoch and 3 more are trained.
+    # No drop of the loss is as large as 1000: 3 epochs do not improve on the start.
     regressor = make_stopping(tol=1000.0).fit(WINDOWS, TARGETS)
-    assert regressor.n_iter_ == 1 + 3
+    assert regressor.n_iter_ == 3
 
 
 def test_weights_of_the_best_epoch_are_kept():
@@ -123,6 +125,37 @@ def test_best_weights_are_kept_where_epochs_end_first():
     assert stopped.best_epoch_ == valid_losses(stopped).argmin() + 1 < 25
     short = make_stopping(epochs=stopped.best_epoch_).fit(WINDOWS, TARGETS)
     np.testing.assert_array_equal(stopped.predict(WINDOWS), short.predict(WINDOWS))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_start_is_kept_where_no_epoch_is_better(residual, given):
+    noise = np.random.default_rng(1).normal(size=len(WINDOWS))
+    data, params = (WINDOWS, noise), {"residual": residual}
+    validation = {"X_val": WINDOWS[-20:], "y_val": noise[-20:]} if given else {}
+    regressor = make_stopping(**params, learning_rate=10.0).fit(*data, **validation)
+    assert regressor.best_epoch_ == 0
+    # Stopping counts from the start too; it is no epoch of the history.
+    assert regressor.n_iter_ == 3
+    assert [epoch["epoch"] for epoch in regressor.history_] == [1, 2, 3]
+    start = make_stopping(**params, learning_rate=1e-12, epochs=1).fit(*data, **validation)
+    np.testing.assert_allclose(
+        regressor.predict(WINDOWS), start.predict(WINDOWS), rtol=0, atol=1e-6
+    )
+    # It is saved, and a fit that continues from it counts it as the best epoch so far.
+    loaded = pickle.loads(pickle.dumps(regressor.set_params(warm_start=True)))
+    loaded.fit(*data, **validation)
+    assert (loaded.best_epoch_, loaded.n_iter_) == (0, 6)
+    np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+
+
+def test_fit_that_continues_after_all_epochs_counts_the_last_as_its_start():
+    regressor = make_regressor(epochs=4, warm_start=True).fit(WINDOWS, TARGETS)
+    y_pred = regressor.predict(WINDOWS)
+    regressor.set_params(early_stopping=True, n_iter_no_change=2, learning_rate=10.0)
+    regressor.fit(WINDOWS, TARGETS)
+    assert (regressor.best_epoch_, regressor.n_iter_) == (4, 6)
+    np.testing.assert_array_equal(regressor.predict(WINDOWS), y_pred)
 
 
 def test_best_epoch_is_only_there_where_validation_chose():

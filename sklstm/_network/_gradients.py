@@ -128,19 +128,19 @@ def _step_by_autograd(module: LSTMModule, chunk: Chunk, loss: Loss, share: float
 @torch.no_grad()
 def _step_by_onednn(module: LSTMModule, chunk: Chunk, loss: Loss, share: float) -> Step:
     """Compute a chunk through oneDNN's layers; each output counts for `share`."""
-    inputs, last_step = module.read_windows(chunk.windows)
+    inputs, columns = module.read_windows(chunk.windows)
     layers = _forward(module, inputs.transpose(0, 1), chunk.masks)
     hidden = _joined([run.last_hidden[0] for run in layers[-1]])
     outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
     if module.linear is not None:
-        outputs += module.linear(last_step)
+        outputs += module.linear(columns)
     errors = outputs - chunk.targets
     losses = _weighted(loss.values(errors), chunk.weights)
     grad_loss = _weighted(loss.derivative(errors) * share, chunk.weights)
     gradients = _backward(layers, grad_loss.mm(module.dense.weight), chunk.masks)
     gradients += [grad_loss.t().mm(hidden), grad_loss.sum(dim=0)]
     if module.linear is not None:
-        gradients.append(grad_loss.t().mm(last_step))
+        gradients.append(grad_loss.t().mm(columns))
     return Step(losses.sum().mul_(share), outputs, gradients)
 
 

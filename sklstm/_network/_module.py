@@ -12,6 +12,11 @@ from sklstm._network._cells import gate_slice
 # Products that a dense layer holds at a time, small enough for the caches.
 N_PRODUCTS_AT_ONCE = 2**16
 
+# Columns (steps times features) that the linear map reads at most. Its start solves a
+# system of as many equations, a matter of a second for so many, and of minutes for ten
+# times as many.
+MOST_LINEAR_COLUMNS = 1000
+
 
 class RowwiseLinear(nn.Linear):
     """A dense layer that outside of training sums each output by itself.
@@ -37,11 +42,14 @@ class LSTMModule(nn.Module):
     """An LSTM over each window and a dense layer on its last hidden state.
 
     With `residual`, the LSTM reads each window relative to its last step, and a linear map
-    of that last step is added: the network models the departure from a linear forecast.
+    of the window is added: the network models the departure from a linear forecast. The map
+    reads the steps relative to the last one, as NLinear [4]_ does, and the last one itself;
+    a network beside a linear map is also the form of LSTNet [5]_.
 
     Initial weights are those of Keras's ``LSTM`` and ``Dense``: Glorot-uniform input and
     dense weights [1]_, orthogonal recurrent weights [2]_, a forget-gate bias of 1 [3]_ and
-    other biases of 0.
+    other biases of 0. With `residual`, dense weights start at 0, so that training starts at
+    the linear forecast.
 
     Parameters
     ----------
@@ -57,6 +65,10 @@ class LSTMModule(nn.Module):
     residual : bool
         Whether to add the linear map; it starts at 0 until `start_linear` is called.
 
+    seq_length : int
+        Steps of a window, of which the linear map reads the last ones, as many as make
+        `MOST_LINEAR_COLUMNS` columns but at least one. Without `residual` it is not used.
+
     generator : torch.Generator or None
         Source of the initial weights and of the dropout masks, so that torch's global
         generator is neither read nor moved. None makes a module of shapes alone, without
@@ -70,6 +82,10 @@ class LSTMModule(nn.Module):
        learning in deep linear neural networks", ICLR 2014.
     .. [3] Jozefowicz, Zaremba & Sutskever, "An empirical exploration of recurrent network
        architectures", ICML 2015.
+    .. [4] Zeng, Chen, Zhang & Xu, "Are transformers effective for time series
+       forecasting?", AAAI 2023.
+    .. [5] Lai, Chang, Yang & Liu, "Modeling long- and short-term temporal patterns with
+       deep neural networks", SIGIR 2018.
     """
 
     center: Tensor
@@ -85,6 +101,7 @@ class LSTMModule(nn.Module):
         dropout: float,
         bidirectional: bool,
         residual: bool = False,
+        seq_length: int = 1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -103,10 +120,12 @@ class LSTMModule(nn.Module):
         )
         self.dense = RowwiseLinear(width, n_outputs, **shapes_alone)
         self.linear: RowwiseLinear | None = None
+        self.linear_steps = n_linear_steps(seq_length, n_features) if residual else 0
         if residual:
-            self.linear = RowwiseLinear(n_features, n_outputs, bias=False, **shapes_alone)
-            self.register_buffer("center", torch.zeros(n_features, **shapes_alone))
-            self.register_buffer("scale", torch.ones(n_features, **shapes_alone))
+            n_columns = self.linear_steps * n_features
+            self.linear = RowwiseLinear(n_columns, n_outputs, bias=False, **shapes_alone)
+            self.register_buffer("center", torch.zeros(n_columns, **shapes_alone))
+            self.register_buffer("scale", torch.ones(n_columns, **shapes_alone))
         if generator is not None:
             # torch's own initial values would move its global generator.
             self.to_empty(device=generator.device)
@@ -123,19 +142,26 @@ class LSTMModule(nn.Module):
 
     def outputs(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
         """Predict from windows of some steps, with the given masks of `dropout_masks`."""
-        inputs, last_step = self.read_windows(windows)
+        inputs, columns = self.read_windows(windows)
         outputs = self.dense(self._last_hidden(inputs, masks))
-        return outputs if self.linear is None else outputs + self.linear(last_step)
+        return outputs if self.linear is None else outputs + self.linear(columns)
 
     def read_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """What the LSTM reads of windows, and their standardized last steps (B, F).
+        """Return what the LSTM reads, and what the linear map reads, (B, n_columns).
 
-        Without `residual`, the windows as they are; the last step is not used then.
+        Without `residual`, the LSTM reads the windows as they are, and the map nothing.
         """
-        last_step = windows[:, -1]
+        last_step = windows[:, -1:]
         if self.linear is None:
-            return windows, last_step
-        return windows - last_step[:, None], (last_step - self.center) / self.scale
+            return windows, windows.new_empty(len(windows), 0)
+        relative = windows - last_step
+        columns = torch.cat([relative[:, -self.linear_steps : -1], last_step], dim=1)
+        columns, n_unknown = columns.flatten(1), len(self.center) - columns[0].numel()
+        if n_unknown == 0:
+            return relative, (columns - self.center) / self.scale
+        # Steps before those that are known count as their mean over the training rows.
+        columns = (columns - self.center[n_unknown:]) / self.scale[n_unknown:]
+        return relative, nn.functional.pad(columns, (n_unknown, 0))
 
     def weights(self) -> list[Tensor]:
         """Return all weights in the order of `parameters`, which looks each up by name."""
@@ -172,10 +198,11 @@ class LSTMModule(nn.Module):
     def start_linear(
         self, slopes: Tensor, intercept: Tensor, center: Tensor, scale: Tensor
     ) -> None:
-        """Start the linear map at (n_outputs, n_features) slopes of standardized steps.
+        """Start the linear map at (n_outputs, n_columns) slopes of standardized columns.
 
-        The intercept is the dense layer's bias, which is also what a window without steps
-        is predicted by: the mean of the targets, if the steps are centred on their mean.
+        The columns are the steps relative to the last one, oldest first, then the last one
+        itself. The intercept is the dense layer's bias, which is also the prediction of a
+        window without steps: the mean of the targets, if columns are centred on their mean.
         """
         assert self.linear is not None
         self.linear.weight.copy_(slopes)
@@ -228,12 +255,19 @@ class LSTMModule(nn.Module):
                 nn.init.zeros_(weight)
             if name.startswith("bias_ih"):  # torch adds bias_ih and bias_hh
                 weight[gate_slice("forget_gate", self.units)] = 1.0
-        nn.init.xavier_uniform_(self.dense.weight, generator=generator)
         nn.init.zeros_(self.dense.bias)
-        if self.linear is not None:
+        if self.linear is None:
+            nn.init.xavier_uniform_(self.dense.weight, generator=generator)
+        else:
+            nn.init.zeros_(self.dense.weight)
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.center)
             nn.init.ones_(self.scale)
+
+
+def n_linear_steps(seq_length: int, n_features: int) -> int:
+    """Return the number of last steps of a window that the linear map reads."""
+    return max(1, min(seq_length, MOST_LINEAR_COLUMNS // n_features))
 
 
 def effective_weights(module: LSTMModule) -> dict[str, Tensor]:
@@ -247,6 +281,7 @@ def effective_weights(module: LSTMModule) -> dict[str, Tensor]:
         dropout=0.0,
         bidirectional=module.lstm.bidirectional,
         residual=residual,
+        seq_length=module.linear_steps,
     )
     return {name: attrgetter(name)(module).detach() for name in shapes_alone.state_dict()}
 

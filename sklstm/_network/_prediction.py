@@ -42,6 +42,7 @@ class _Shape(NamedTuple):
     num_layers: int
     bidirectional: bool
     residual: bool
+    seq_length: int  # as far as the linear map reads
     settings: tuple[bool, str]  # of torch: whether oneDNN is on, precision of products
 
     @classmethod
@@ -55,6 +56,7 @@ class _Shape(NamedTuple):
             lstm.num_layers,
             lstm.bidirectional,
             module.linear is not None,
+            module.linear_steps,
             (has_onednn, torch.get_float32_matmul_precision()),
         )
 

@@ -72,19 +72,23 @@ def divergence_error(net: NeuralNet, found: str) -> ValueError:
 
 
 class KeepBestWeights(Callback):
-    """Stop when validation no longer improves, and go back to the best epoch."""
+    """Stop when validation no longer improves, and go back to the best epoch.
+
+    The weights that training starts from count too: as epoch 0, or as the epoch that they
+    were kept from. Where no epoch improves on them, they are what is kept.
+    """
 
     def __init__(self, n_iter_no_change: int, tol: float) -> None:
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
 
-    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        self.best_loss_, self.best_epoch_, self.n_unimproved_ = np.inf, 0, 0
-        # A fit that goes on from one that kept its best weights starts with those.
-        losses = [epoch.get("valid_loss", np.inf) for epoch in net.history]
-        if net.starts_at_best and np.isfinite(losses).any():
-            self.best_loss_, self.best_epoch_ = min(losses), int(np.argmin(losses)) + 1
-            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+    def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        _, validation = net.get_split_datasets(X)
+        loss = net.validation_loss(validation)
+        # In float32, as the losses of epochs are recorded; any finite loss is better.
+        self.best_loss_ = float(np.float32(loss)) if np.isfinite(loss) else np.inf
+        self.best_epoch_, self.n_unimproved_ = net.start_epoch, 0
+        self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         loss = net.history[-1, "valid_loss"]

@@ -47,6 +47,7 @@ BYTES_PER_WEIGHT = 16
 class Architecture:
     """Everything that decides the shapes of the weights."""
 
+    seq_length: int
     n_features: int
     n_outputs: int
     units: int
@@ -56,9 +57,12 @@ class Architecture:
     residual: bool
 
     @classmethod
-    def of(cls, regressor: Any, *, n_features: int, n_outputs: int) -> Self:
+    def of(
+        cls, regressor: Any, *, seq_length: int, n_features: int, n_outputs: int
+    ) -> Self:
         """Build from the regressor's parameters, as Python types: torch takes no others."""
         architecture = cls(
+            seq_length=int(seq_length),
             n_features=int(n_features),
             n_outputs=int(n_outputs),
             units=int(regressor.units),
@@ -127,6 +131,7 @@ class TrainingConfig:
         cls,
         regressor: Any,
         *,
+        seq_length: int,
         n_features: int,
         n_outputs: int,
         epochs: int,
@@ -135,7 +140,10 @@ class TrainingConfig:
         """Build from the regressor's parameters; a fit that continues draws no seed."""
         return cls(
             architecture=Architecture.of(
-                regressor, n_features=n_features, n_outputs=n_outputs
+                regressor,
+                seq_length=seq_length,
+                n_features=n_features,
+                n_outputs=n_outputs,
             ),
             training=Training.of(regressor, epochs=epochs),
             device=resolve_device(regressor.device),

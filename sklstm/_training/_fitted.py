@@ -153,6 +153,7 @@ class FittedNet:
         best = self.best_epoch
         return (
             all(type(length) is int and length > 0 for length in lengths)
+            and inputs.seq_length == architecture.seq_length
             and inputs.n_features == architecture.n_features
             and self.shape.n_outputs == architecture.n_outputs
             and scale.shape == (2, architecture.n_outputs)

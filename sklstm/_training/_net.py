@@ -85,7 +85,7 @@ class WindowNet(NeuralNet):
         self.architecture = architecture
         self.training = training
         self.stop_training = False
-        self.starts_at_best = False
+        self.start_epoch = 0  # whose weights training starts from
         self.is_resumable = True  # False if it was loaded without its optimizer
         self.lowest_losses: dict[str, float] = {}
         self._step: StepOfChunk | None = None
@@ -160,6 +160,13 @@ class WindowNet(NeuralNet):
             self._set_training(False)
         y_pred = self.module_(batch[0])
         return {"loss": self._batch_loss(y_pred, batch), "y_pred": y_pred}
+
+    def validation_loss(self, windows: WindowSet) -> float:
+        """Return the mean loss of windows, by the weights as they are."""
+        mean = _MeanLoss()
+        for batch in self.get_iterator(windows):
+            mean.add(self.validation_step(batch)["loss"], len(batch[1]))
+        return mean.value()
 
     def _batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
         errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)

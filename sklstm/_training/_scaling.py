@@ -109,30 +109,6 @@ def standardized(
     return out
 
 
-def linear_forecast(
-    columns: NDArray,
-    center: NDArray,
-    scale: NDArray,
-    targets: NDArray,
-    weights: NDArray | None,
-) -> tuple[NDArray, NDArray]:
-    """Least-squares slopes (n_outputs, n_features) of standardized columns, intercept.
-
-    Solved by the normal equations, in loops whose result does not depend on the number of
-    threads of the linear algebra beneath.
-    """
-    n_rows, products = len(columns), np.zeros(())
-    intercept = _mean(lambda part: targets[part], n_rows, weights)
-    for part in iter_chunks(n_rows):
-        rows = standardized(columns[part], center, scale)
-        weighted = rows if weights is None else rows * weights[part, np.newaxis]
-        both = np.hstack([rows, targets[part] - intercept])
-        products = products + np.einsum("ni,nj->ij", weighted, both)
-    gram, moments = np.split(products, [columns.shape[1]], axis=1)
-    # Columns that hardly differ share their coefficient instead of opposing each other.
-    return np.linalg.lstsq(gram, moments, rcond=1e-8)[0].T, intercept
-
-
 def r_squared(y: NDArray, predictions: NDArray, weights: NDArray | None) -> float:
     """scikit-learn's R², also where squares leave float64."""
     if weights is not None and np.isnan(y).any():  # only where the weight is 0

@@ -199,5 +199,4 @@ def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
     epochs = training_epochs(state["history"])
     net.history.extend({**epoch, "batches": []} for epoch in epochs)
     net.lowest_losses = _lowest_losses(epochs)
-    net.starts_at_best = state["training"]["n_iter_no_change"] is not None
     net.module_.eval()

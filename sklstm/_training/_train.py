@@ -3,9 +3,8 @@
 import copy
 
 import numpy as np
-import torch
 
-from sklstm._network._module import LSTMModule, effective_weights
+from sklstm._network._module import effective_weights
 from sklstm._network._prediction import predict
 from sklstm._network._runtime import one_thread, training_modes
 from sklstm._training._callbacks import EpochTasks, FitTasks, KeepBestWeights
@@ -25,10 +24,10 @@ from sklstm._training._data import (
     without_repeats,
 )
 from sklstm._training._fitted import FittedNet
+from sklstm._training._linear_start import start_at_linear_forecast
 from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
 from sklstm._training._resume import resumed_fit
-from sklstm._training._scaling import linear_forecast, mean_and_deviation
 from sklstm._training._state import check_can_be_saved
 
 
@@ -90,18 +89,6 @@ def fit_net(net: WindowNet, windows: ScaledWindowSet | WindowSet) -> None:
     ]
 
 
-def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
-    """Let the linear map start at its least-squares fit to the training rows."""
-    weights = None if windows.weights is None else windows.used(windows.weights)
-    last_steps = windows.used(windows.windows[:, -1]).astype(np.float64)
-    center, scale = mean_and_deviation(last_steps, weights)
-    slopes, intercept = linear_forecast(
-        last_steps, center, scale, windows.used(windows.targets), weights
-    )
-    scale = np.where(scale == 0, 1.0, scale)
-    module.start_linear(*map(torch.from_numpy, (slopes, intercept, center, scale)))
-
-
 def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> None:
     """Put a new net where another fit stopped, whose own net stays as it is.
 
@@ -122,7 +109,7 @@ def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> 
     net.own_generator.set_state(before.own_generator.get_state())
     net.generator.set_state(before.generator.get_state())
     net.lowest_losses = dict(before.lowest_losses)
-    net.starts_at_best = start.best_epoch is not None
+    net.start_epoch = start.n_epochs if start.best_epoch is None else start.best_epoch
     if shares_history:
         del before.history[start.n_epochs :]  # of a call that failed
         net.history_ = before.history

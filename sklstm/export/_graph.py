@@ -136,24 +136,33 @@ def _network(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
     weights = parts.weights
     has_steps = graph.node("Greater", n_known, np.int64(0))
     has_steps = graph.node("Unsqueeze", has_steps, np.array([1]))  # (n, 1)
-    relative, last_step = steps, ""
+    relative, linear = steps, ""
     if "linear.weight" in weights:
         last_step = graph.node("Gather", steps, np.array([-1]), axis=1)  # (n, 1, F)
         relative = graph.node("Sub", steps, last_step)
+        linear = _linear_map(graph, relative, last_step, parts)
     hidden = _last_hidden(graph, relative, n_known, parts)
     # Without steps, the state before the first one.
     hidden = graph.node("Where", has_steps, hidden, np.float32(0))
     outputs = graph.node(
         "Gemm", hidden, weights["dense.weight"], weights["dense.bias"], transB=1
     )
-    if last_step:
-        last_step = graph.node("Squeeze", last_step, np.array([1]))
-        last_step = graph.node("Sub", last_step, weights["center"])
-        last_step = graph.node("Div", last_step, weights["scale"])
-        linear = graph.node("MatMul", last_step, weights["linear.weight"].T.copy())
-        linear = graph.node("Where", has_steps, linear, np.float32(0))
-        outputs = graph.node("Add", outputs, linear)
-    return outputs
+    return graph.node("Add", outputs, linear) if linear else outputs
+
+
+def _linear_map(graph: Graph, relative: str, last_step: str, parts: Parts) -> str:
+    """The linear map of steps relative to the last, and of the last, (n, n_outputs)."""
+    weights, n_features = parts.weights, parts.network_shape[1]
+    n_steps = len(weights["center"]) // n_features
+    earlier = graph.node("Slice", relative, *(np.array([i]) for i in (-n_steps, -1, 1, 1)))
+    columns = graph.node("Concat", earlier, last_step, axis=1)
+    columns = graph.node("Reshape", columns, np.array([-1, n_steps * n_features]))
+    columns = graph.node("Sub", columns, weights["center"])
+    columns = graph.node("Div", columns, weights["scale"])
+    # Steps that are not known count as their mean over the training rows.
+    is_unknown = graph.node("IsNaN", columns)
+    columns = graph.node("Where", is_unknown, np.float32(0), columns)
+    return graph.node("MatMul", columns, weights["linear.weight"].T.copy())
 
 
 def _last_hidden(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:

@@ -11,6 +11,7 @@ import time
 import torch
 
 from tests.benchmarks import (
+    bench_accuracy,
     bench_growth,
     bench_memory,
     bench_peers,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "search": bench_side_by_side.search,
     "busy": bench_side_by_side.busy,
     "peers": bench_peers.peers,
+    "accuracy": bench_accuracy.accuracy,
 }
 
 if __name__ == "__main__":

@@ -142,8 +142,10 @@ def test_predictions_are_made_of_the_hidden_states(bidirectional, residual):
     weights = arrays(regressor)
     outputs = hidden @ weights["dense.weight"].T + weights["dense.bias"]
     if residual:
-        last_step = (windows[3:, -1] - weights["center"]) / weights["scale"]
-        outputs += last_step @ weights["linear.weight"].T
+        columns = windows[3:] - windows[3:, -1:]
+        columns[:, -1] = windows[3:, -1]
+        columns = columns.reshape(len(columns), -1) - weights["center"]
+        outputs += (columns / weights["scale"]) @ weights["linear.weight"].T
     scaler = regressor._fitted().scaler
     y_pred = scaler.predictions(outputs)
     np.testing.assert_allclose(regressor.predict(windows[3:]), y_pred, rtol=0, atol=1e-5)

@@ -47,7 +47,7 @@ def main():
     for units in UNITS:
         for form in FORMS:
             for n_steps in (1, 10, 24):
-                module = make_module(3, units=units, **form)
+                module = make_module(3, units=units, seq_length=n_steps, **form)
                 windows = rng.normal(size=(N_ROWS, n_steps, 3))
                 n_known = np.full(N_ROWS, n_steps)
                 n_known[1::7] = np.arange(len(n_known[1::7])) % (n_steps + 1)

@@ -21,6 +21,7 @@ from sklstm._training._train import fit_net
 
 def small_net(n_outputs=1, *, units=5, num_layers=1, dropout=0.0, **training):
     architecture = Architecture(
+        seq_length=3,
         n_features=2,
         n_outputs=n_outputs,
         units=units,

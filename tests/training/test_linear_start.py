@@ -1,0 +1,309 @@
+"""The ridge forecast that residual=True starts from: agreement with loops, its choices."""
+
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklstm import LSTMRegressor, make_windows
+from sklstm._training._data import WindowSet
+from sklstm._training._linear_start import (
+    DICKEY_FULLER,
+    FOLD_ENDS,
+    PENALTIES,
+    TEST_PENALTY,
+    USUAL_PENALTY,
+    start_at_linear_forecast,
+)
+from tests.modules import make_module
+
+
+def untrained(**params):
+    """A regressor that stays where its training starts."""
+    defaults = {"units": 2, "epochs": 1, "learning_rate": 1e-12, "random_state": 0}
+    return LSTMRegressor(**defaults | params, residual=True, device="cpu")
+
+
+def random_series(kind, n_steps, n_features, *, seed=0):
+    steps = np.random.default_rng(seed).normal(size=(n_steps, n_features))
+    if kind == "walk":
+        return 5 + steps.cumsum(axis=0)
+    for t in range(1, n_steps):
+        steps[t] += 0.6 * steps[t - 1]
+    return 5 + steps
+
+
+def weighted_ridge(columns, targets, weights, penalties):
+    """Coefficients by numpy.linalg.lstsq, each penalised by a row of its own."""
+    root = np.sqrt(weights)[:, np.newaxis]
+    rows = np.vstack([root * columns, np.diag(np.sqrt(penalties))])
+    wanted = np.vstack([root * targets, np.zeros((len(penalties), targets.shape[1]))])
+    return np.linalg.lstsq(rows, wanted)[0]
+
+
+def loop_forecast(windows, y, weights, penalty):
+    """Fit as the module says; return a function of windows."""
+    n_features = windows.shape[2]
+
+    def columns_of(windows):
+        relative = windows[:, :-1] - windows[:, -1:]
+        return np.hstack([windows[:, -1], relative.reshape(len(windows), -1)])
+
+    columns = columns_of(windows)
+    mean, target_mean = (np.average(a, axis=0, weights=weights) for a in (columns, y))
+    scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weights))
+    columns, targets = (columns - mean) / scale, y - target_mean
+    naive, held = np.zeros((columns.shape[1], y.shape[1])), None
+    moments = (columns[:, :n_features] * weights[:, np.newaxis]).T @ targets
+    closest = np.unique(np.abs(moments).argmax(axis=0))
+    if len(closest) == 1:
+        feature = closest[0]
+        deviation = np.sqrt(np.average(targets**2, axis=0, weights=weights))
+        slope = np.sign(moments[feature]) * deviation
+        if statistic(columns, targets[:, 0], weights, feature, slope[0]) > DICKEY_FULLER:
+            held, naive[feature] = feature, slope
+    penalties = np.full(columns.shape[1], penalty * 1.0)
+    penalties[:n_features] = 0.0
+    free = [c for c in range(columns.shape[1]) if c != held]
+    coefficients = naive.copy()
+    coefficients[free] += weighted_ridge(
+        columns[:, free], targets - columns @ naive, weights, penalties[free]
+    )
+    return lambda windows: target_mean + (columns_of(windows) - mean) / scale @ coefficients
+
+
+def statistic(columns, target, weights, feature, slope):
+    """Dickey and Fuller's: deviations of a slope from one that is given."""
+    others = np.delete(columns, feature, axis=1)
+    penalties = np.full(others.shape[1], TEST_PENALTY * weights.sum())
+    both = np.column_stack([columns[:, feature], target])
+    own, rest = (both - others @ weighted_ridge(others, both, weights, penalties)).T
+    variation = (weights * own**2).sum()
+    fitted = (weights * own * rest).sum() / variation
+    error = (weights * (rest - fitted * own) ** 2).sum()
+    freedom = weights.sum() - columns.shape[1] - 1
+    if freedom <= 0:
+        return -np.inf
+    return (fitted - slope) * np.sign(slope) / np.sqrt(error / freedom / variation)
+
+
+def loop_start(windows, y, weights=None):
+    """The same with the penalty that is chosen in time order."""
+    weights = np.ones(len(y)) if weights is None else weights / weights.mean()
+    n, n_between = len(y), min(y.shape[1] - 1, len(y) // 10)
+    if n < 20:
+        return loop_forecast(windows, y, weights, USUAL_PENALTY * n)
+    ends = [round(share * n) for share in FOLD_ENDS]
+    errors = np.zeros(len(PENALTIES))
+    for start, stop in pairwise(ends):
+        before, after = slice(0, start - n_between), slice(start, stop)
+        for i, penalty in enumerate(PENALTIES):
+            forecast = loop_forecast(
+                windows[before], y[before], weights[before], penalty * n
+            )
+            squared = (forecast(windows[after]) - y[after]) ** 2
+            errors[i] += (weights[after, np.newaxis] * squared / y.var(axis=0)).sum()
+    return loop_forecast(windows, y, weights, PENALTIES[errors.argmin()] * n)
+
+
+def series_task(kind, n_features, n_outputs, *, n_steps=90, seed=0):
+    """Windows of 4 steps, and as targets the first features of the steps that follow."""
+    series = random_series(kind, n_steps, n_features, seed=seed)
+    windows, _ = make_windows(series, seq_length=4)
+    following = np.lib.stride_tricks.sliding_window_view(series[:, 0], n_outputs)[4:]
+    return windows[: len(following)], following
+
+
+@pytest.mark.parametrize("normalize_y", [True, False])
+@pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (1, 3), (4, 1), (3, 2)])
+@pytest.mark.parametrize("kind", ["walk", "one level"])
+def test_start_agrees_with_loops(kind, n_features, n_outputs, normalize_y):
+    windows, y = series_task(kind, n_features, n_outputs)
+    y_pred = untrained(normalize_y=normalize_y).fit(windows, y).predict(windows)
+    np.testing.assert_allclose(y_pred, loop_start(windows, y)(windows), rtol=0, atol=1e-4)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    weights=st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=86, max_size=86),
+    kind=st.sampled_from(["walk", "one level"]),
+    seed=st.integers(0, 20),
+)
+def test_start_is_weighted_by_sample_weight(weights, kind, seed):
+    windows, y = series_task(kind, 1, 1, seed=seed)
+    weights = np.array(weights)
+    weights[:45] = 1.0
+    used = weights > 0
+    y_pred = untrained().fit(windows, y, sample_weight=weights).predict(windows)
+    scaled = weights[used]
+    expected = loop_start(windows[used], y[used], scaled)(windows)
+    # The spread of y that errors are measured in is weighted there, and not here.
+    np.testing.assert_allclose(y_pred, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_level_of_a_random_walk_is_kept_wherever_it_is(seed):
+    windows, y = series_task("walk", 1, 1, n_steps=200, seed=seed)
+    regressor = untrained().fit(windows, y)
+    # Deviations of y and of the last step, which make the slope, differ by 1 or 2 %.
+    far = np.full((1, 4, 1), 5 + 100.0)
+    assert abs(regressor.predict(far)[0] - 105) < 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_series_of_one_level_is_drawn_back_to_it(seed):
+    windows, y = series_task("one level", 1, 1, n_steps=200, seed=seed)
+    far = np.full((1, 4, 1), 5 + 10.0)
+    # 0.6 of the distance is left after a step, give or take what 200 steps tell.
+    assert 8 < untrained().fit(windows, y).predict(far)[0] < 14
+
+
+def test_season_that_a_window_holds_is_forecast():
+    # The same as a year ago, plus a trend: what the last step alone cannot tell.
+    t = np.arange(150.0)
+    rng = np.random.default_rng(0)
+    series = 0.1 * t + 3 * np.sin(2 * np.pi * t / 12) + rng.normal(scale=0.1, size=150)
+    windows, y = make_windows(series, seq_length=14)
+    regressor = untrained().fit(windows[:90], y[:90])
+    assert np.mean((regressor.predict(windows[90:]) - y[90:]) ** 2) < 0.03
+
+
+@pytest.mark.parametrize("kind", ["repeated", "sum of two", "constant", "zero"])
+def test_feature_that_adds_nothing_leaves_the_fit_as_it_is(kind):
+    windows, y = series_task("one level", 2, 1, n_steps=300)
+    added = {
+        "repeated": 10 * windows[..., 0],
+        "sum of two": windows.sum(axis=2),
+        "constant": np.full(windows.shape[:2], 1e6),
+        "zero": np.zeros(windows.shape[:2]),
+    }[kind]
+    before = untrained().fit(windows, y).predict(windows)
+    windows = np.dstack([windows, added])
+    # The penalty is shared by steps that are there twice.
+    np.testing.assert_allclose(
+        untrained().fit(windows, y).predict(windows), before, rtol=0, atol=0.02
+    )
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e-6, 1e6, 1e25])
+@pytest.mark.parametrize("kind", ["walk", "one level"])
+def test_start_does_not_depend_on_units(kind, unit):
+    windows, y = series_task(kind, 2, 2)
+    before = untrained().fit(windows, y).predict(windows)
+    y_pred = untrained().fit(windows * unit, y).predict(windows * unit)
+    np.testing.assert_allclose(y_pred, before, rtol=0, atol=1e-3)
+
+
+def test_exact_line_is_continued():
+    # Steps relative to the last one are constant, but for rounding.
+    series = 1e3 + 0.1 * np.arange(60.0)
+    windows, y = make_windows(series, seq_length=5)
+    regressor = untrained().fit(windows[:40], y[:40])
+    np.testing.assert_allclose(regressor.predict(windows[40:]), y[40:], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 19, 20, 21])
+@pytest.mark.parametrize("n_outputs", [1, 30])
+def test_few_rows_give_finite_forecasts(n_rows, n_outputs):
+    windows, y = series_task("walk", 2, n_outputs)
+    regressor = untrained().fit(windows[:n_rows], y[:n_rows])
+    assert np.isfinite(regressor.predict(windows)).all()
+
+
+def test_row_without_a_known_step_gets_the_mean():
+    windows, y = series_task("walk", 2, 1)
+    unknown = np.full((1, 4, 2), np.nan)
+    np.testing.assert_allclose(
+        untrained().fit(windows, y).predict(unknown), y.mean(axis=0)[None], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", ["walk", "one level"])
+def test_rows_that_know_fewer_steps_are_forecast_nearly_as_well(kind):
+    windows, y = series_task(kind, 1, 1, n_steps=400)
+    regressor = untrained().fit(windows, y)
+    short = windows.copy()
+    short[:, :2] = np.nan
+    errors = [np.mean((regressor.predict(w) - y) ** 2) for w in (windows, short)]
+    assert errors[1] < 1.2 * errors[0]
+
+
+def test_windows_beyond_what_can_be_solved_are_read_in_part():
+    rng = np.random.default_rng(0)
+    walks = rng.normal(size=(120, 90)).cumsum(axis=0)
+    windows, y = make_windows(walks, seq_length=20)  # 1800 columns
+    regressor = untrained().fit(windows, y[:, 0])
+    assert regressor.net_.module_.linear.in_features == 11 * 90
+    assert np.isfinite(regressor.predict(windows)).all()
+
+
+def test_more_features_than_can_be_solved_for_start_at_the_mean():
+    rng = np.random.default_rng(0)
+    windows, y = rng.normal(size=(30, 2, 1001)), rng.normal(size=30)
+    y_pred = untrained().fit(windows, y).predict(windows)
+    np.testing.assert_allclose(y_pred, y.mean(), rtol=0, atol=1e-5)
+
+
+def test_start_learns_nothing_from_the_rows_held_out():
+    windows, y = series_task("walk", 1, 1)
+    params = {"early_stopping": True, "validation_fraction": 0.25}
+    changed = y.copy()
+    changed[-20:] += 100
+    first, second = (untrained(**params).fit(windows, target) for target in (y, changed))
+    for before, after in zip(
+        first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True
+    ):
+        assert torch.equal(before, after)
+
+
+def test_partial_fit_starts_there_once():
+    windows, y = series_task("walk", 2, 1)
+    regressor = untrained().partial_fit(windows, y)
+    y_pred = regressor.predict(windows)
+    again = regressor.partial_fit(windows, -y).predict(windows)
+    np.testing.assert_allclose(again, y_pred, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("smallest", [1e-15, 1e-200, 5e-324])
+def test_rows_that_weigh_next_to_nothing_are_no_error(smallest):
+    windows, y = series_task("walk", 2, 1)
+    weights = np.full(len(y), smallest)
+    weights[-5:] = 1.0
+    regressor = untrained().fit(windows, y, sample_weight=weights)
+    assert np.isfinite(regressor.predict(windows)).all()
+
+
+def test_windows_are_never_copied_whole():
+    series = np.random.default_rng(0).normal(size=100_000).cumsum()
+    windows = np.lib.stride_tricks.sliding_window_view(series[:-1], 64)[:, :, np.newaxis]
+    data = WindowSet(windows, series[64:, np.newaxis], np.arange(len(windows)))
+    module = make_module(1, 1, residual=True, seq_length=64)
+    tracemalloc.start()
+    try:
+        start_at_linear_forecast(module, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < windows.nbytes / 4
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_start_has_the_same_bits_on_any_number_of_threads(n_threads):
+    windows, y = series_task("walk", 5, 3, n_steps=3000)
+
+    def start():
+        regressor = untrained(batch_size=3000, learning_rate=1e-30).fit(windows, y)
+        return regressor.net_.module_.linear.weight
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = start()
+        torch.set_num_threads(n_threads)
+        assert torch.equal(start(), alone)
+    finally:
+        torch.set_num_threads(before)
