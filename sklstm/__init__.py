@@ -8,6 +8,8 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._storage._checksum import SavedVersionWarning
 from sklstm._version import __version__
 from sklstm.export._onnx import to_onnx
+from sklstm.forecasting._recursive import forecast
+from sklstm.forecasting._targets import steps_ahead
 from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
 from sklstm.inspection._gates import cell_gradient, gates
@@ -23,8 +25,10 @@ __all__ = [
     "WindowTransformer",
     "__version__",
     "cell_gradient",
+    "forecast",
     "gates",
     "make_windows",
+    "steps_ahead",
     "to_onnx",
 ]
 

@@ -1,0 +1,146 @@
+"""Labels of the rows ahead: the dates that follow, or those of `X_future`, checked."""
+
+import pandas as pd
+
+from sklstm.windows._checks import check_labels
+from sklstm.windows._holes import (
+    FittedLabels,
+    Holes,
+    holes_in,
+    own_holes,
+    own_spacing,
+)
+from sklstm.windows._labels import Labels, inferred_index
+from sklstm.windows._next_labels import N_LABELS, index_of, next_index
+from sklstm.windows._spacing import Spacing
+
+
+def known_labels(table: pd.DataFrame, *, reach: int) -> FittedLabels | None:
+    """Return what the labels of the known rows say; an error where recent rows are missing.
+
+    None where they have no order in time.
+    """
+    labels = check_labels(table, warn=False)
+    if labels is None:
+        return None
+    # An index that carries its step has no holes, and judging them takes time.
+    spacing = None if labels.carried_step else own_spacing(labels)
+    holes = own_holes(labels, spacing)
+    _check_no_recent_holes(holes, n_rows=len(labels), reach=reach)
+    return FittedLabels.of(labels, spacing, holes, reach=reach)
+
+
+def _check_no_recent_holes(holes: Holes, *, n_rows: int, reach: int) -> None:
+    recent = holes.rows[holes.rows > n_rows - reach]
+    if not len(recent):
+        return
+    raise ValueError(
+        f"Recent rows are missing: the index of X leaves out {holes.n_missing} labels, the "
+        f"first {holes.first}, and at least one of them is among the last {reach} steps, "
+        "which the forecast reads. Insert the missing rows and fill them from earlier ones "
+        "(for hours, X.asfreq('h').ffill()). If the rows are consecutive steps after all, "
+        "drop the index: X.reset_index(drop=True)."
+    )
+
+
+def labels_ahead(
+    index: pd.Index,
+    known: FittedLabels | None,
+    *,
+    steps: int,
+    earlier: FittedLabels | None = None,
+    future: pd.DataFrame | None = None,
+) -> pd.Index:
+    """Return the labels of the `steps` rows after `index`; those of `future` come first.
+
+    `known` is what `index` says, and `earlier` what the fitted rows say.
+    """
+    given = None if future is None else _given_labels(future[:steps], known)
+    if given is None:
+        return _following_labels(index, steps, known, earlier)
+    if len(given) == steps:
+        return given
+    before = inferred_index(index)
+    if known is None or type(before) is not type(inferred_index(given)):
+        before = given[:0]
+    both = before[-N_LABELS:].append(inferred_index(given))
+    return given.append(_following_labels(both, steps - len(given), None, None))
+
+
+def _given_labels(future: pd.DataFrame, known: FittedLabels | None) -> pd.Index | None:
+    """Return the labels of `X_future`, one step after X; None if it has none."""
+    labels = check_labels(future, name="X_future", warn=False)
+    if labels is not None and labels.is_default and (known is None or not _counts(known)):
+        return None
+    if labels is None or known is None:
+        return future.index
+    if labels.kind != known.last.kind:
+        if known.is_default:
+            return future.index
+        raise ValueError(
+            f"X_future is labelled by {labels.kind}, X by {known.last.kind}. Give both the "
+            "same kind of index, or pass X_future without one, as an array."
+        )
+    _check_starts_after(labels, known)
+    return future.index
+
+
+def _counts(known: FittedLabels) -> bool:
+    """Whether labels are whole numbers that an index from 0 could continue."""
+    return known.last.kind == "numbers" and int(known.last.values[-1]) == -1
+
+
+def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
+    spacing = known.spacing_with(labels)
+    relation = known.relation(labels, spacing)
+    last = known.last.text(known.last.values[-1].item())
+    first = labels.text(labels.values[0].item())
+    if relation != "follows":
+        come = "overlaps with X" if relation == "overlaps" else "leaves steps out"
+        raise ValueError(
+            f"X_future has to start one step after X, whose last label is {last}, but its "
+            f"first label is {first}: it {come}. Pass X up to the step before X_future."
+        )
+    holes = holes_in(labels, spacing)
+    if holes.rows.size:
+        raise ValueError(
+            f"X_future leaves out {holes.n_missing} labels after {first}, the first "
+            f"{holes.first}. Pass every step ahead, one row each."
+        )
+
+
+def _following_labels(
+    index: pd.Index, n: int, known: FittedLabels | None, earlier: FittedLabels | None
+) -> pd.Index:
+    spacing = None if known is None else known.spacing
+    following = None
+    if earlier is not None and known is not None and known.n_labels < N_LABELS:
+        following = _following_with_earlier(index, n, known, earlier)
+    if following is None and len(index):
+        following = next_index(index, n, spacing=spacing)
+    if following is None:
+        raise ValueError(
+            "The labels that follow those of X are not known, since its index has no "
+            "frequency and no even spacing that shows in the rows passed. Pass more rows; "
+            "or the labels as X_future=pd.DataFrame(index=...), with the other columns if "
+            "there are any; or drop the index: X.reset_index(drop=True)."
+        )
+    return following
+
+
+def _following_with_earlier(
+    index: pd.Index, n: int, known: FittedLabels, earlier: FittedLabels
+) -> pd.Index | None:
+    """Return the labels after a few rows, with the fitted ones to show the spacing."""
+    if getattr(index, "freq", None) is not None or isinstance(index, pd.MultiIndex):
+        return None
+    if not earlier.is_comparable(known.last):
+        return None
+    spacing: Spacing | None = earlier.spacing_with(known.last)
+    if earlier.relation(known.last, spacing) != "follows":
+        return next_index(index, n, spacing=spacing)
+    before = index_of(earlier.last)
+    if before is None:
+        return None
+    both = before.append(inferred_index(index)).rename(index.name)
+    return next_index(both, n, spacing=spacing)
