@@ -71,11 +71,13 @@ def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
 class ModelWindows:
     """The fitted window transformers of a model, which have one horizon.
 
-    `read_directly` says that there is one, right before an `LSTMRegressor`, whose
-    prediction of a row does not depend on other rows.
+    `is_step` says that there is one, a step of a Pipeline, so that its output is what the
+    next step gets. `read_directly` says that this is an `LSTMRegressor`, whose prediction
+    of a row does not depend on other rows.
     """
 
     transformers: tuple[WindowTransformer, ...]
+    is_step: bool
     read_directly: bool
 
     @property
@@ -117,7 +119,12 @@ def resolve_windows(model: Any) -> ModelWindows:
         )
     for transformer in found:
         check_is_fitted(transformer)
-    return ModelWindows(found, _is_read_directly(model))
+    steps_from = _steps_from_windows(model) if len(found) == 1 else []
+    return ModelWindows(
+        found,
+        is_step=bool(steps_from),
+        read_directly=len(steps_from) == 2 and _ends_in_lstm(steps_from[1]),
+    )
 
 
 def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
@@ -145,22 +152,26 @@ def _fitted_parts(estimator: Any) -> list[Any]:
     return []
 
 
-def _is_read_directly(model: Any) -> bool:
+def _steps_from_windows(model: Any) -> list[Any]:
+    """Return the steps of a Pipeline from the windows on; [] if they are no step of one."""
     while not isinstance(model, Pipeline):
         parts = _fitted_parts(model)
         if len(parts) != 1:
-            return False
+            return []
         (model,) = parts
     steps = [step for _, step in model.steps if step not in (None, "passthrough")]
-    inside = [step for step in steps if any(_iter_window_transformers(step))]
-    if len(inside) != 1:
-        return False
-    if inside[0] is steps[-1]:
-        return _is_read_directly(steps[-1])
-    last = steps[-1]
-    while not isinstance(last, LSTMRegressor):
-        parts = _fitted_parts(last)
+    for k, step in enumerate(steps):
+        if isinstance(step, WindowTransformer):
+            return steps[k:]
+        if any(_iter_window_transformers(step)):
+            return _steps_from_windows(step)
+    return []
+
+
+def _ends_in_lstm(regressor: Any) -> bool:
+    while not isinstance(regressor, LSTMRegressor):
+        parts = _fitted_parts(regressor)
         if len(parts) != 1:
             return False
-        (last,) = parts
-    return isinstance(inside[0], WindowTransformer) and inside[0] is steps[-2]
+        (regressor,) = parts
+    return True

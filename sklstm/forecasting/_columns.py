@@ -65,6 +65,29 @@ def _not_empty(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table
 
 
+def column_names(table: Table) -> list[Any]:
+    """Return the names of columns, which are their positions in an array."""
+    return list(table.columns if isinstance(table, pd.DataFrame) else range(table.shape[1]))
+
+
+def rows_of(table: Table, rows: slice) -> Table:
+    """Return rows by position."""
+    return table.iloc[rows] if isinstance(table, pd.DataFrame) else table[rows]
+
+
+def columns_of(table: Table, positions: list[int]) -> Table:
+    """Return columns by position."""
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[:, positions]
+    return table[:, positions]
+
+
+def float_array(table: Table) -> NDArray[np.floating]:
+    """Return values as floats, of the type that they have if it is one."""
+    values = np.asarray(table)
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
 def check_columns(names: Sequence[Any], target: Any) -> Columns:
     """Return the columns with the positions of those that `target` names."""
     if target is None:

@@ -55,7 +55,7 @@ def labels_ahead(
 
     `known` is what `index` says, and `earlier` what the fitted rows say.
     """
-    given = None if future is None else _given_labels(future[:steps], known)
+    given = None if future is None else _given_labels(future.iloc[:steps], known)
     if given is None:
         return _following_labels(index, steps, known, earlier)
     if len(given) == steps:

@@ -14,6 +14,10 @@ from sklstm.forecasting._columns import (
     check_columns,
     check_future,
     check_table,
+    column_names,
+    columns_of,
+    float_array,
+    rows_of,
 )
 from sklstm.forecasting._labels import known_labels, labels_ahead
 from sklstm.forecasting._rows import ArrayRows, Rows, TableRows, joined_array, joined_table
@@ -34,31 +38,53 @@ def read_rows(
 ) -> Rows:
     """Return the rows of a forecast; every error about what was passed."""
     known = _Input(_no_rows(model), None) if X is None else _input(X, "X")
-    columns = check_columns(_column_names(known.table), target)
+    columns = check_columns(column_names(known.table), target)
     ahead = None if X_future is None else _input(X_future, "X_future")
     labels = _labels_ahead(windows, known, ahead, steps=steps, is_fitted=X is None)
     future = None
     if ahead is not None:
         future = check_future(ahead.table, columns, with_targets=windows.horizon == 0)
-        future = future[:steps]
-    targets = _targets(known.table, steps=steps, columns=columns)
-    if windows.horizon == 0 and columns.targets:
+        future = rows_of(future, slice(steps))
+    index = _joined_index(known.index, labels, n_known=len(known.table))
+    return make_rows(
+        known.table,
+        future,
+        columns,
+        horizon=windows.horizon,
+        steps=steps,
+        labels=labels,
+        index=index,
+    )
+
+
+def make_rows(
+    known: Table,
+    future: Table | None,
+    columns: Columns,
+    *,
+    horizon: int,
+    steps: int,
+    labels: pd.Index | None = None,
+    index: pd.Index | None = None,
+) -> Rows:
+    """Return the rows of a forecast from known ones, and from checked ones ahead.
+
+    `labels` are those of the result, `index` those of all rows, as the model sees them.
+    """
+    targets = _targets(known, steps=steps, columns=columns)
+    if horizon == 0 and columns.targets:
         first = _first_values(future, columns)
         targets = targets.astype(np.result_type(targets, first), copy=False)
-        targets[len(known.table)] = first
-    read = list(columns.others if windows.horizon else range(len(columns.names)))
-    n_known, n_future = len(known.table), 0 if future is None else len(future)
-    common = (columns, windows.horizon, n_known, n_future, targets, labels)
-    if isinstance(known.table, pd.DataFrame):
-        joined = joined_table(known.table, future, read, steps=steps)
-        index = _joined_index(known.index, labels, n_known=n_known)
+        targets[len(known)] = first
+    read = list(columns.others if horizon else range(len(columns.names)))
+    n_future = 0 if future is None else len(future)
+    common = (columns, horizon, len(known), n_future, targets, labels)
+    if isinstance(known, pd.DataFrame):
+        joined = joined_table(known, future, read, steps=steps)
         return TableRows(*common, joined=joined, index=index)
-    array = None if future is None else np.asarray(future)
-    if array is not None and array.dtype.kind not in "biuf":
-        array = array.astype(np.float64)
+    array = None if future is None else float_array(future)
     return ArrayRows(
-        *common,
-        joined=joined_array(known.table, array, read, steps=steps, dtype=targets.dtype),
+        *common, joined=joined_array(known, array, read, steps=steps, dtype=targets.dtype)
     )
 
 
@@ -68,10 +94,6 @@ def _input(passed: Any, name: str) -> _Input:
     table, has_index = check_table(passed, name)
     index = table.index if has_index and isinstance(table, pd.DataFrame) else None
     return _Input(table, index)
-
-
-def _column_names(table: Table) -> list[Any]:
-    return list(table.columns if isinstance(table, pd.DataFrame) else range(table.shape[1]))
 
 
 def _no_rows(model: Any) -> Table:
@@ -141,12 +163,7 @@ def _is_numeric(index: pd.Index) -> bool:
 def _targets(known: Table, *, steps: int, columns: Columns) -> NDArray:
     """Return the known values of the target, with room for predictions."""
     positions = list(columns.targets)
-    if isinstance(known, pd.DataFrame):
-        values = known.iloc[:, positions].to_numpy()
-    else:
-        values = known[:, positions]
-    if values.dtype.kind != "f":
-        values = values.astype(np.float64)
+    values = float_array(columns_of(known, positions))
     return np.concatenate([values, np.zeros((steps, len(positions)), dtype=values.dtype)])
 
 
@@ -154,12 +171,7 @@ def _first_values(future: Table | None, columns: Columns) -> NDArray:
     """Return the last true values, which X_future holds in its first row."""
     first = np.array([np.nan])
     if future is not None:
-        positions = list(columns.targets)
-        if isinstance(future, pd.DataFrame):
-            first = future.iloc[0, positions].to_numpy(dtype=np.float64)
-        else:
-            first = future[0, positions]
-            first = first if first.dtype.kind == "f" else first.astype(np.float64)
+        first = float_array(columns_of(rows_of(future, slice(1)), list(columns.targets)))[0]
     if not np.isfinite(first).all():
         raise ValueError(
             "With horizon=0 a row's own values are in its window, and the column of the "

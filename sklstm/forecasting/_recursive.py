@@ -161,15 +161,16 @@ def recursive_predictions(
 
 
 def consecutive_steps(outputs: NDArray, columns: Columns) -> NDArray:
-    """Return the values of consecutive steps (n_steps, n_targets) that outputs hold.
+    """Return the values of consecutive steps (…, n_steps, n_targets) that outputs hold.
 
-    Of rows of direct models (n_rows, n_steps), those that begin where another one ends.
+    Of rows of direct models (…, n_rows, n_steps), those that begin where another one ends.
     """
-    n_outputs, n_targets = outputs.shape[1], len(columns.targets)
+    n_outputs, n_targets = outputs.shape[-1], len(columns.targets)
     if n_targets in (0, n_outputs):
         return outputs
     if n_targets == 1:
-        return outputs[::n_outputs].reshape(-1, 1)
+        rows = outputs[..., ::n_outputs, :]
+        return rows.reshape(*rows.shape[:-2], -1, 1)
     raise ValueError(
         f"The model has {n_outputs} outputs, but target names {n_targets} columns, "
         f"{columns.target_names}. Name one column for each output, in the order of y; or "
