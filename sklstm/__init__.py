@@ -9,6 +9,7 @@ from sklstm._storage._checksum import SavedVersionWarning
 from sklstm._version import __version__
 from sklstm.export._onnx import to_onnx
 from sklstm.forecasting._backtest import backtest
+from sklstm.forecasting._intervals import conformal_interval
 from sklstm.forecasting._recursive import forecast
 from sklstm.forecasting._scorer import make_forecast_scorer
 from sklstm.forecasting._targets import steps_ahead
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "backtest",
     "cell_gradient",
+    "conformal_interval",
     "forecast",
     "gates",
     "make_forecast_scorer",
