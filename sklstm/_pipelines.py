@@ -71,13 +71,11 @@ def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
 class ModelWindows:
     """The fitted window transformers of a model, which have one horizon.
 
-    `is_step` says that there is one, a step of a Pipeline, so that its output is what the
-    next step gets. `read_directly` says that this is an `LSTMRegressor`, whose prediction
-    of a row does not depend on other rows.
+    `read_directly` says that there is one, right before an `LSTMRegressor`, whose
+    prediction of a row does not depend on other rows.
     """
 
     transformers: tuple[WindowTransformer, ...]
-    is_step: bool
     read_directly: bool
 
     @property
@@ -120,11 +118,8 @@ def resolve_windows(model: Any) -> ModelWindows:
     for transformer in found:
         check_is_fitted(transformer)
     steps_from = _steps_from_windows(model) if len(found) == 1 else []
-    return ModelWindows(
-        found,
-        is_step=bool(steps_from),
-        read_directly=len(steps_from) == 2 and _ends_in_lstm(steps_from[1]),
-    )
+    is_direct = len(steps_from) == 2 and _ends_in_lstm(steps_from[1])
+    return ModelWindows(found, read_directly=is_direct)
 
 
 def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:

@@ -147,8 +147,9 @@ def backtest(
 
     Notes
     -----
-    The forecasts of a fold are computed together where the steps before the windows act row
-    by row, which is tried out, and otherwise one by one; the bits are the same.
+    Forecasts of a fold are computed together where an :class:`LSTMRegressor` comes right
+    after the windows and the steps before them act row by row, which is tried out.
+    Otherwise they are computed one by one, which takes longer. The bits are the same.
 
     Examples
     --------

@@ -3,8 +3,10 @@
 An origin is the position of the last known row. From the same table, `n_origins` forecasts
 differ in their windows alone. So the rows ahead of all origins are put below the known ones
 and pass through the steps before the windows in one call; then each window is put together
-from its own rows (`ChosenSteps`). This is right where these steps act row by row, which is
-tried out: those from the first and the last origin must have the same bits as one by one.
+from its own rows (`ChosenSteps`). This needs an `LSTMRegressor`, whose prediction of a row
+does not depend on other rows (matrix products round by the number of rows), and steps that
+act row by row. These are tried out: the forecasts from the first and the last origin must
+have the same bits as one by one.
 """
 
 from typing import Any
@@ -12,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn import get_config
 
 from sklstm._pipelines import ModelWindows
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array, rows_of
@@ -46,7 +47,7 @@ def forecasts_from(
         o: _forecast_from(model, windows, table, columns, o, steps=steps)
         for o in (origins[0], origins[-1])
     }
-    if len(singly) < len(origins) and _can_be_chosen(windows):
+    if len(singly) < len(origins) and windows.read_directly:
         together = _forecasts_together(model, windows, table, columns, origins, steps=steps)
         pairs = [(together[0], singly[origins[0]]), (together[-1], singly[origins[-1]])]
         if np.isfinite(together).all() and all(np.array_equal(*pair) for pair in pairs):
@@ -79,15 +80,6 @@ def _forecast_from(
         index=index,
     )
     return recursive_predictions(model, windows, rows)
-
-
-def _can_be_chosen(windows: ModelWindows) -> bool:
-    """Whether the step after the windows takes as many of them as there are."""
-    (transformer, *_) = windows.transformers
-    config = getattr(transformer, "_sklearn_output_config", {})
-    container = config.get("transform", get_config()["transform_output"])
-    # A table of windows would have to have the index of the rows.
-    return windows.is_step and not (transformer.flatten and container != "default")
 
 
 def _forecasts_together(
