@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklstm._pipelines import ModelWindows, resolve_windows
@@ -24,15 +23,10 @@ from sklstm.forecasting._columns import (
     check_columns,
     check_table,
     column_names,
-    columns_of,
-    float_array,
     rows_of,
 )
-from sklstm.forecasting._origins import (
-    continues_fitted_rows,
-    forecasts_from,
-    one_step_predictions,
-)
+from sklstm.forecasting._folds import check_folds, n_fitted_rows, true_values
+from sklstm.forecasting._origins import forecasts_from, one_step_predictions
 from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
 from sklstm.windows._holes import own_holes, own_spacing
 from sklstm.windows._labels import table_index
@@ -189,7 +183,7 @@ def backtest(
         refit=refit,
         params=params or {},
     )
-    folds = _check_folds(cv, X, y, groups, task)
+    folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
     parts = Parallel(n_jobs=n_jobs)(
         delayed(task.fold)(number, train, test)
         for number, (train, test) in enumerate(folds)
@@ -204,35 +198,6 @@ def _row_labels(X: Any, y: Any, n_rows: int, *, has_index: bool) -> pd.Index:
     if index is None or len(index) != n_rows:
         return pd.RangeIndex(n_rows)
     return index.to_flat_index()
-
-
-def _check_folds(
-    cv: Any, X: Any, y: Any, groups: Any, task: "_Backtest"
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return the folds as positions of consecutive test rows after the training rows."""
-    cv = TimeSeriesSplit(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
-    folds = []
-    for number, (train, test) in enumerate(cv.split(X, y, groups)):
-        rows = np.arange(len(task.table))
-        train, test = rows[train], rows[test]
-        if not len(test) or (np.diff(test) != 1).any():
-            raise ValueError(
-                f"The test rows of fold {number} are not consecutive rows in time order. "
-                "Use a splitter such as TimeSeriesSplit."
-            )
-        if task.refit and (not len(train) or train.max() >= test[0]):
-            raise ValueError(
-                f"Fold {number} trains on rows that come after its first test row, "
-                f"{test[0]}: its forecasts would know the future. Use a splitter such as "
-                "TimeSeriesSplit."
-            )
-        if task.steps is not None and len(test) < task.steps:
-            raise ValueError(
-                f"Fold {number} has {len(test)} test rows; steps={task.steps} needs "
-                "at least as many. Lower steps, or raise test_size of the splitter."
-            )
-        folds.append((train, test))
-    return folds
 
 
 @dataclass(frozen=True)
@@ -266,20 +231,19 @@ class _Backtest:
             origins, first_step, y_pred = self._predictions(model, windows, test)
         except UnknownPastError as error:
             raise ValueError(f"Fold {number}: {error}") from error
-        n_origins, steps, n_values = y_pred.shape
-        step = np.arange(first_step, first_step + steps)
+        step = np.arange(first_step, first_step + y_pred.shape[1])
         rows = origins[:, np.newaxis] + step  # (n_origins, steps)
+        shape = y_pred.shape  # (n_origins, steps, n_values)
         columns = {
             "fold": np.full(y_pred.size, number),
-            "origin": np.repeat(origins, steps * n_values),
-            "step": np.tile(np.repeat(step, n_values), n_origins),
-            "label": self.labels[np.repeat(rows.ravel(), n_values)],
+            "origin": _repeated(origins[:, np.newaxis, np.newaxis], shape),
+            "step": _repeated(step[:, np.newaxis], shape),
+            "label": self.labels[_repeated(rows[:, :, np.newaxis], shape)],
         }
-        if n_values > 1:
-            names = self.columns.target_names or list(range(n_values))
-            columns["target"] = pd.Index(names)[np.tile(np.arange(n_values), rows.size)]
-        columns["y_true"] = y_true[rows].reshape(-1)
-        columns["y_pred"] = y_pred.reshape(-1)
+        if shape[2] > 1:
+            names = pd.Index(self.columns.target_names or list(range(shape[2])))
+            columns["target"] = names[_repeated(np.arange(shape[2]), shape)]
+        columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
         return pd.DataFrame(columns)
 
     def _predictions(
@@ -314,7 +278,7 @@ class _Backtest:
     def warn_of_fitted_rows(self, first: int) -> None:
         """Warn if a fitted model has seen rows that it was to forecast."""
         windows = resolve_windows(self.model)
-        n_fitted = _n_fitted_rows(self.model, windows, self.table)
+        n_fitted = n_fitted_rows(self.model, windows, self.table)
         if n_fitted > first:
             warn_caller(
                 f"refit=False, but the model was fitted on the first {n_fitted} rows of X, "
@@ -324,47 +288,5 @@ class _Backtest:
             )
 
 
-def true_values(
-    table: Table, y: Any, columns: Columns, *, horizon: int
-) -> NDArray[np.float64]:
-    """Return the true values (n_rows, n_values), checked against the target's columns."""
-    y_true = np.asarray(y, dtype=np.float64)
-    if len(y_true) != len(table):
-        raise ValueError(
-            f"X has {len(table)} rows, but y has {len(y_true)}; every row needs its target."
-        )
-    y_true = y_true.reshape(len(y_true), -1)
-    if not columns.targets:
-        return y_true
-    if len(columns.targets) == 1:
-        y_true = y_true[:, :1]  # further ones are the next steps of a direct model
-    places = list(columns.targets)
-    held = float_array(columns_of(table, places))
-    if held.shape == y_true.shape:
-        expected = y_true if horizon else y_true[:-1]
-        differs = ~np.isclose(held if horizon else held[1:], expected, 1e-6, equal_nan=True)
-        if not differs.any():
-            return y_true
-        row = int(differs.any(axis=1).argmax()) + (0 if horizon else 1)
-        came = f"in row {row} they hold {held[row].tolist()}, and y "
-        came += f"{y_true[row if horizon else row - 1].tolist()}"
-    else:
-        came = f"y has {y_true.shape[1]} columns"
-    when = "in the same row" if horizon else "of the row before, since horizon=0"
-    raise ValueError(
-        f"The columns of the target, {columns.target_names}, have to hold the values of y "
-        f"{when}: predictions are fed back in there. But {came}. Name the right columns as "
-        "target, or target=[] if no column of X holds it."
-    )
-
-
-def _n_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> int:
-    """Return how many first rows a model was fitted on, as far as is known."""
-    fitted = windows.fitted_labels()
-    labels = check_labels(table, warn=False)
-    if fitted is not None and labels is not None and fitted.is_comparable(labels):
-        return int((labels.values <= fitted.last.values[-1]).sum())
-    if continues_fitted_rows(model, windows, table):
-        return 0
-    lengths = windows.transformers[0]._first_rows["lengths"]
-    return int(lengths[-1]) if len(lengths) else 0
+def _repeated(values: NDArray, shape: tuple[int, ...]) -> NDArray:
+    return np.broadcast_to(values, shape).ravel()

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 
 from sklstm._pipelines import resolve_windows
 from sklstm._sklearn_compat import validate_params
-from sklstm.forecasting._backtest import POSITIVE, true_values
+from sklstm.forecasting._backtest import POSITIVE
 from sklstm.forecasting._columns import check_columns, check_table, column_names
+from sklstm.forecasting._folds import true_values
 from sklstm.forecasting._origins import continues_fitted_rows, forecasts_from
 
 
