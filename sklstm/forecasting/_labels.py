@@ -4,29 +4,38 @@ import pandas as pd
 
 from sklstm.windows._checks import check_labels
 from sklstm.windows._holes import (
+    NO_HOLES,
     FittedLabels,
     Holes,
     holes_in,
-    own_holes,
-    own_spacing,
+    later_holes,
+    spacing_of_both,
 )
-from sklstm.windows._labels import Labels, inferred_index
+from sklstm.windows._labels import Labels, comparable_labels, inferred_index
 from sklstm.windows._next_labels import N_LABELS, index_of, next_index
-from sklstm.windows._spacing import Spacing
+from sklstm.windows._spacing import common_spacing, concatenate_labels
 
 
-def known_labels(table: pd.DataFrame, *, reach: int) -> FittedLabels | None:
+def known_labels(
+    table: pd.DataFrame, earlier: FittedLabels | None, *, reach: int
+) -> FittedLabels | None:
     """Return what the labels of the known rows say; an error where recent rows are missing.
 
-    None where they have no order in time.
+    Those of a few rows that follow the fitted ones, `earlier`, are joined to these, which
+    show months, weekends and holidays. None where labels have no order in time.
     """
     labels = check_labels(table, warn=False)
     if labels is None:
         return None
-    # An index that carries its step has no holes, and judging them takes time.
-    spacing = None if labels.carried_step else own_spacing(labels)
-    holes = own_holes(labels, spacing)
+    if labels.carried_step:  # has no holes, and judging them takes time
+        return FittedLabels.of(labels, None, NO_HOLES, reach=reach)
+    spacing = spacing_of_both(earlier, labels)
+    holes = later_holes(earlier, labels, spacing)
     _check_no_recent_holes(holes, n_rows=len(labels), reach=reach)
+    if len(labels) < N_LABELS and earlier is not None and earlier.is_comparable(labels):
+        compared = comparable_labels(labels, earlier.last)
+        if compared and earlier.relation(labels, spacing) == "follows":
+            labels = concatenate_labels([earlier.last, compared])
     return FittedLabels.of(labels, spacing, holes, reach=reach)
 
 
@@ -48,23 +57,22 @@ def labels_ahead(
     known: FittedLabels | None,
     *,
     steps: int,
-    earlier: FittedLabels | None = None,
     future: pd.DataFrame | None = None,
 ) -> pd.Index:
     """Return the labels of the `steps` rows after `index`; those of `future` come first.
 
-    `known` is what `index` says, and `earlier` what the fitted rows say.
+    `known` is what the labels say, maybe with earlier ones.
     """
     given = None if future is None else _given_labels(future.iloc[:steps], known)
     if given is None:
-        return _following_labels(index, steps, known, earlier)
+        return _following_labels(index, steps, known)
     if len(given) == steps:
         return given
     before = inferred_index(index)
     if known is None or type(before) is not type(inferred_index(given)):
         before = given[:0]
     both = before[-N_LABELS:].append(inferred_index(given))
-    return given.append(_following_labels(both, steps - len(given), None, None))
+    return given.append(_following_labels(both, steps - len(given), None))
 
 
 def _given_labels(future: pd.DataFrame, known: FittedLabels | None) -> pd.Index | None:
@@ -92,6 +100,9 @@ def _counts(known: FittedLabels) -> bool:
 
 def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
     spacing = known.spacing_with(labels)
+    compared = comparable_labels(labels, known.last)
+    if spacing is None and compared is not None:  # that of an index with a frequency
+        spacing = common_spacing(concatenate_labels([known.last, compared]))
     relation = known.relation(labels, spacing)
     last = known.last.text(known.last.values[-1].item())
     first = labels.text(labels.values[0].item())
@@ -109,15 +120,13 @@ def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
         )
 
 
-def _following_labels(
-    index: pd.Index, n: int, known: FittedLabels | None, earlier: FittedLabels | None
-) -> pd.Index:
+def _following_labels(index: pd.Index, n: int, known: FittedLabels | None) -> pd.Index:
     spacing = None if known is None else known.spacing
-    following = None
-    if earlier is not None and known is not None and known.n_labels < N_LABELS:
-        following = _following_with_earlier(index, n, known, earlier)
-    if following is None and len(index):
-        following = next_index(index, n, spacing=spacing)
+    has_freq = getattr(index, "freq", None) is not None or isinstance(index, pd.MultiIndex)
+    if known is not None and not has_freq and known.n_labels > len(index):
+        joined = index_of(known.last)
+        index = index if joined is None else joined.rename(index.name)
+    following = next_index(index, n, spacing=spacing) if len(index) else None
     if following is None:
         raise ValueError(
             "The labels that follow those of X are not known, since its index has no "
@@ -126,21 +135,3 @@ def _following_labels(
             "there are any; or drop the index: X.reset_index(drop=True)."
         )
     return following
-
-
-def _following_with_earlier(
-    index: pd.Index, n: int, known: FittedLabels, earlier: FittedLabels
-) -> pd.Index | None:
-    """Return the labels after a few rows, with the fitted ones to show the spacing."""
-    if getattr(index, "freq", None) is not None or isinstance(index, pd.MultiIndex):
-        return None
-    if not earlier.is_comparable(known.last):
-        return None
-    spacing: Spacing | None = earlier.spacing_with(known.last)
-    if earlier.relation(known.last, spacing) != "follows":
-        return next_index(index, n, spacing=spacing)
-    before = index_of(earlier.last)
-    if before is None:
-        return None
-    both = before.append(inferred_index(index)).rename(index.name)
-    return next_index(both, n, spacing=spacing)

@@ -125,7 +125,7 @@ def _labels_ahead(
         if fitted is not None and isinstance(known.table, pd.DataFrame):
             index, labels = index_of(fitted.last), fitted
     elif isinstance(known.table, pd.DataFrame) and index is not None:
-        labels = known_labels(known.table, reach=windows.reach)
+        labels = known_labels(known.table, fitted, reach=windows.reach)
     future = None if ahead is None or ahead.index is None else ahead.table
     given = None if ahead is None else ahead.index
     if index is None and (given is None or _is_default(given)):
@@ -134,7 +134,6 @@ def _labels_ahead(
         pd.Index([]) if index is None else index,
         labels,
         steps=steps,
-        earlier=None if is_fitted else fitted,
         future=future if isinstance(future, pd.DataFrame) else None,
     )
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from sklstm import LSTMRegressor, WindowTransformer, forecast, steps_ahead
 from tests.forecasting import by_hand
-from tests.indexes import EVENLY_SPACED, trading_days
+from tests.indexes import EVENLY_SPACED, trading_days, without_freq
 
 N, SEQ_LENGTH = 60, 4
 RNG = np.random.default_rng(0)
@@ -310,16 +310,20 @@ def test_labels_ahead_are_accepted_and_returned(name, is_seen):
         )
 
 
-def test_error_of_a_gap_has_both_labels():
-    table = pd.DataFrame({"level": LEVEL, "driver": DRIVER}, DAYS)
-    model = make_model().fit(table[:N], LEVEL[:N])
+@pytest.mark.parametrize("n_before", [0, 300])
+@pytest.mark.parametrize("make_index", [pd.DatetimeIndex, without_freq])
+def test_error_of_a_gap_has_both_labels(make_index, n_before):
+    index = pd.date_range(end=DAYS[-1], periods=N + 30 + n_before)
+    table = pd.DataFrame({"level": 1.0, "driver": 1.0}, make_index(index))
+    n = N + n_before
+    model = make_model().fit(table[:n], table["driver"][:n])
     with pytest.raises(
         ValueError, match=r"label is 2024-03-19, but its first .* 2024-03-21"
     ):
-        forecast(model, table[:N], steps=2, target=0, X_future=table[N + 1 :])
+        forecast(model, table[:n], steps=2, target=0, X_future=table[n + 1 :])
     with pytest.raises(ValueError, match=r"leaves out 1 labels after 2024-03-20, .*03-21"):
         forecast(
-            model, table[:N], steps=3, target=0, X_future=table.iloc[[N, N + 2, N + 3]]
+            model, table[:n], steps=3, target=0, X_future=table.iloc[[n, n + 2, n + 3]]
         )
 
 
@@ -340,6 +344,17 @@ def test_trading_days_ahead_skip_weekends_and_may_skip_holidays():
     alone = make_model(StandardScaler()).fit(table[["level"]], level)
     got = forecast(alone, table[["level"]], steps=10)
     assert (got.index.day_of_week < 5).all()
+
+
+def test_few_rows_of_trading_days_are_judged_by_the_fitted_ones():
+    # A holiday in a few rows alone is no more than a missing label.
+    index = trading_days(400)
+    table = pd.DataFrame({"level": np.resize(LEVEL, 400), "driver": 1.0}, index)
+    model = make_model().fit(table[:250], table["level"][:250])
+    for n in range(1, 140):
+        known = table.iloc[250 : 250 + n] if n < 10 else table.iloc[240 + n : 250 + n]
+        got = forecast(model, known, steps=4, target=0, X_future=table.iloc[250 + n :])
+        assert list(got.index) == list(index[250 + n : 254 + n])
 
 
 def test_index_of_the_fitted_rows_is_continued_where_it_reached_the_windows():
