@@ -31,7 +31,7 @@ def known_labels(
         return FittedLabels.of(labels, None, NO_HOLES, reach=reach)
     spacing = spacing_of_both(earlier, labels)
     holes = later_holes(earlier, labels, spacing)
-    _check_no_recent_holes(holes, n_rows=len(labels), reach=reach)
+    _check_no_recent_holes(holes, labels, reach=reach)
     if len(labels) < N_LABELS and earlier is not None and earlier.is_comparable(labels):
         compared = comparable_labels(labels, earlier.last)
         if compared and earlier.relation(labels, spacing) == "follows":
@@ -39,16 +39,16 @@ def known_labels(
     return FittedLabels.of(labels, spacing, holes, reach=reach)
 
 
-def _check_no_recent_holes(holes: Holes, *, n_rows: int, reach: int) -> None:
-    recent = holes.rows[holes.rows > n_rows - reach]
+def _check_no_recent_holes(holes: Holes, labels: Labels, *, reach: int) -> None:
+    recent = holes.rows[holes.rows > len(labels) - reach]
     if not len(recent):
         return
+    before = labels.text(labels.values[recent[0] - 1].item())
     raise ValueError(
-        f"Recent rows are missing: the index of X leaves out {holes.n_missing} labels, the "
-        f"first {holes.first}, and at least one of them is among the last {reach} steps, "
-        "which the forecast reads. Insert the missing rows and fill them from earlier ones "
-        "(for hours, X.asfreq('h').ffill()). If the rows are consecutive steps after all, "
-        "drop the index: X.reset_index(drop=True)."
+        f"Recent rows are missing: the index of X leaves out labels after {before}, among "
+        f"the last {reach} steps, which the forecast reads. Insert the missing rows and fill "
+        "them from earlier ones (for hours, X.asfreq('h').ffill()). If the rows are "
+        "consecutive steps after all, drop the index: X.reset_index(drop=True)."
     )
 
 
@@ -115,8 +115,8 @@ def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
     holes = holes_in(labels, spacing)
     if holes.rows.size:
         raise ValueError(
-            f"X_future leaves out {holes.n_missing} labels after {first}, the first "
-            f"{holes.first}. Pass every step ahead, one row each."
+            f"X_future starts at {first} and leaves out {holes.first}. Pass every step "
+            "ahead, one row each."
         )
 
 
