@@ -13,7 +13,7 @@ from sklstm.windows._holes import (
 )
 from sklstm.windows._labels import Labels, comparable_labels, inferred_index
 from sklstm.windows._next_labels import N_LABELS, index_of, next_index
-from sklstm.windows._spacing import common_spacing, concatenate_labels
+from sklstm.windows._spacing import Spacing, common_spacing, concatenate_labels
 
 
 def known_labels(
@@ -46,8 +46,8 @@ def _check_no_recent_holes(holes: Holes, labels: Labels, *, reach: int) -> None:
     before = labels.text(labels.values[recent[0] - 1].item())
     raise ValueError(
         f"Recent rows are missing: the index of X leaves out labels after {before}, among "
-        f"the last {reach} steps, which the forecast reads. Insert the missing rows and fill "
-        "them from earlier ones (for hours, X.asfreq('h').ffill()). If the rows are "
+        f"the last {reach} steps, which the forecast reads. Insert the missing rows and "
+        "fill them from earlier ones (for hours, X.asfreq('h').ffill()). If the rows are "
         "consecutive steps after all, drop the index: X.reset_index(drop=True)."
     )
 
@@ -99,10 +99,7 @@ def _counts(known: FittedLabels) -> bool:
 
 
 def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
-    spacing = known.spacing_with(labels)
-    compared = comparable_labels(labels, known.last)
-    if spacing is None and compared is not None:  # that of an index with a frequency
-        spacing = common_spacing(concatenate_labels([known.last, compared]))
+    spacing = _spacing_of_both(known, labels)
     relation = known.relation(labels, spacing)
     last = known.last.text(known.last.values[-1].item())
     first = labels.text(labels.values[0].item())
@@ -118,6 +115,15 @@ def _check_starts_after(labels: Labels, known: FittedLabels) -> None:
             f"X_future starts at {first} and leaves out {holes.first}. Pass every step "
             "ahead, one row each."
         )
+
+
+def _spacing_of_both(known: FittedLabels, labels: Labels) -> Spacing | None:
+    """Return the spacing of known labels and later ones, also with a frequency."""
+    spacing = known.spacing_with(labels)
+    compared = comparable_labels(labels, known.last)
+    if spacing is None and compared and known.relation(labels, None) != "overlaps":
+        return common_spacing(concatenate_labels([known.last, compared]))
+    return spacing
 
 
 def _following_labels(index: pd.Index, n: int, known: FittedLabels | None) -> pd.Index:
