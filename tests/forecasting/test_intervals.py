@@ -147,7 +147,6 @@ def autoregression(seed, n):
     return series[50:]
 
 
-@pytest.mark.slow
 def test_coverage_of_simulated_series_is_what_it_says():
     """Pooled over series and steps; each series has one forecast and its own bounds."""
     steps, n_train, n_errors, n_ahead = 4, 150, 120, 400
@@ -175,8 +174,8 @@ def test_coverage_of_simulated_series_is_what_it_says():
     assert abs(np.concatenate(inside).mean() - 0.8) < 0.02
 
 
-def test_bounds_of_a_forecast_hold_the_true_values_about_as_often_as_they_say():
-    """A few series; the whole check of coverage is slow."""
+def test_bounds_of_forecasts_hold_the_true_values_about_as_often_as_they_say():
+    """The same through forecast, after another fit on all rows of the backtest."""
     y = autoregression(0, 400)
     model = make_pipeline(WindowTransformer(3), LSTMRegressor(4, epochs=5, random_state=0))
     cv = [(np.arange(150), np.arange(150, 300))]

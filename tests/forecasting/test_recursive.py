@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -185,6 +186,15 @@ def test_union_of_windows_forecasts_as_by_hand():
     model = make_pipeline(union, SimpleImputer(), Ridge()).fit(rows[:N], LEVEL[:N])
     expected = by_hand.forecast(model, rows[:N], steps=4, horizon=1)[:, 0]
     np.testing.assert_array_equal(forecast(model, rows[:N], steps=4), expected)
+
+
+def test_one_model_for_each_of_several_targets_forecasts_as_by_hand():
+    rows = two_columns(1)
+    model = MultiOutputRegressor(make_model(StandardScaler())).fit(rows[:N], rows[:N])
+    expected = by_hand.forecast(model, rows[:N], steps=4, horizon=1, targets=[0, 1])
+    np.testing.assert_array_equal(
+        forecast(model, rows[:N], steps=4, target=[0, 1]), expected
+    )
 
 
 def test_steps_that_look_back_over_rows_see_all_rows():
