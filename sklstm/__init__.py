@@ -8,6 +8,11 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._storage._checksum import SavedVersionWarning
 from sklstm._version import __version__
 from sklstm.export._onnx import to_onnx
+from sklstm.forecasting._backtest import backtest
+from sklstm.forecasting._intervals import conformal_interval
+from sklstm.forecasting._recursive import forecast
+from sklstm.forecasting._scorer import make_forecast_scorer
+from sklstm.forecasting._targets import steps_ahead
 from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
 from sklstm.inspection._gates import cell_gradient, gates
@@ -22,9 +27,14 @@ __all__ = [
     "SavedVersionWarning",
     "WindowTransformer",
     "__version__",
+    "backtest",
     "cell_gradient",
+    "conformal_interval",
+    "forecast",
     "gates",
+    "make_forecast_scorer",
     "make_windows",
+    "steps_ahead",
     "to_onnx",
 ]
 

@@ -1,13 +1,22 @@
-"""The regressor inside a Pipeline or a search, and what of X comes to it."""
+"""The windows and the regressor inside a Pipeline, a search or another wrapper."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import BaseSearchCV
+from sklstm.windows._holes import FittedLabels
+from sklstm.windows._transformer import WindowTransformer
+from sklstm.windows._views import history_reach
+
+# Where wrappers keep the estimators that they have fitted.
+FITTED_PARTS = ("regressor_", "estimator_", "estimators_", "estimator")
 
 
 def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:
@@ -56,3 +65,108 @@ def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
         )
     check_is_fitted(search, "best_estimator_")
     return search.best_estimator_
+
+
+@dataclass(frozen=True)
+class ModelWindows:
+    """The fitted window transformers of a model, which have one horizon.
+
+    `read_directly` says that there is one, right before an `LSTMRegressor`, whose
+    prediction of a row does not depend on other rows.
+    """
+
+    transformers: tuple[WindowTransformer, ...]
+    read_directly: bool
+
+    @property
+    def seq_length(self) -> int:
+        """Steps of the longest windows."""
+        return max(int(one.seq_length) for one in self.transformers)
+
+    @property
+    def horizon(self) -> int:
+        """Steps from a window to the row that it predicts."""
+        return int(self.transformers[0].horizon)
+
+    @property
+    def reach(self) -> int:
+        """Steps before a row that its window can reach back to."""
+        return history_reach(self.seq_length, self.horizon)
+
+    def fitted_labels(self) -> FittedLabels | None:
+        """Return what the labels of the fitted rows say, if they reached the windows."""
+        return self.transformers[0]._fitted_labels()
+
+
+def resolve_windows(model: Any) -> ModelWindows:
+    """Return the windows that a fitted model reads; an error if it reads none."""
+    check_is_fitted(model)
+    found = tuple(_iter_window_transformers(model))
+    if not found:
+        raise ValueError(
+            "Expected a fitted model with a WindowTransformer, such as a Pipeline or a "
+            f"search, got {type(model).__name__}. Predictions can only be fed back in "
+            "where windows are cut inside the model: make_pipeline(WindowTransformer(), "
+            "LSTMRegressor())."
+        )
+    horizons = sorted({int(transformer.horizon) for transformer in found})
+    if len(horizons) > 1:
+        raise ValueError(
+            f"The model cuts windows with several horizons, {horizons}: their predictions "
+            "are of different steps. Use one horizon in all of its WindowTransformers."
+        )
+    for transformer in found:
+        check_is_fitted(transformer)
+    steps_from = _steps_from_windows(model) if len(found) == 1 else []
+    is_direct = len(steps_from) == 2 and _ends_in_lstm(steps_from[1])
+    return ModelWindows(found, read_directly=is_direct)
+
+
+def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
+    if isinstance(estimator, WindowTransformer):
+        yield estimator
+    else:
+        for part in _fitted_parts(estimator):
+            yield from _iter_window_transformers(part)
+
+
+def _fitted_parts(estimator: Any) -> list[Any]:
+    """Return the estimators inside a fitted one, one level down."""
+    if isinstance(estimator, Pipeline):
+        return [step for _, step in estimator.steps]
+    if isinstance(estimator, BaseSearchCV):
+        return [_best_estimator(estimator)]
+    if isinstance(estimator, ColumnTransformer):
+        return list(estimator.named_transformers_.values())
+    if isinstance(estimator, FeatureUnion):
+        return [part for _, part in estimator.transformer_list]
+    for name in FITTED_PARTS:
+        parts = getattr(estimator, name, None)
+        if parts is not None:
+            return list(parts) if isinstance(parts, (list, tuple)) else [parts]
+    return []
+
+
+def _steps_from_windows(model: Any) -> list[Any]:
+    """Return the steps of a Pipeline from the windows on; [] if they are no step of one."""
+    while not isinstance(model, Pipeline):
+        parts = _fitted_parts(model)
+        if len(parts) != 1:
+            return []
+        (model,) = parts
+    steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+    for k, step in enumerate(steps):
+        if isinstance(step, WindowTransformer):
+            return steps[k:]
+        if any(_iter_window_transformers(step)):
+            return _steps_from_windows(step)
+    return []
+
+
+def _ends_in_lstm(regressor: Any) -> bool:
+    while not isinstance(regressor, LSTMRegressor):
+        parts = _fitted_parts(regressor)
+        if len(parts) != 1:
+            return False
+        (regressor,) = parts
+    return True

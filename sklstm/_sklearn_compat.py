@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils._plotting import _validate_style_kwargs as validate_style_kwargs
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
+)
+from sklearn.utils.validation import (
+    _check_method_params as check_method_params,
 )
 from sklearn.utils.validation import (
     _check_sample_weight as check_sample_weight,
@@ -60,9 +64,11 @@ __all__ = [
     "StrOptions",
     "check_feature_names_in",
     "check_matplotlib_support",
+    "check_method_params",
     "check_sample_weight",
     "feature_names_of",
     "fit_context",
+    "safe_indexing",
     "validate_params",
     "validate_style_kwargs",
     "with_callbacks",

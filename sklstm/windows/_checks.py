@@ -22,7 +22,9 @@ from sklstm.windows._labels import (
     read_labels,
     table_index,
 )
+from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._spacing import Spacing
+from sklstm.windows._views import history_reach
 from sklstm.windows._warnings import warn_caller
 
 # Most unknown values that are stored before a short series: 128 MiB of float64.
@@ -273,6 +275,24 @@ def check_window_lengths(seq_length: int, horizon: int, *, series: NDArray) -> N
             f"{seq_length + horizon - 1} steps, and X has {len(series)} rows. Lower "
             "seq_length or horizon."
         )
+
+
+def check_known_past(
+    n_needed: int, *, n_known: int, context: str, seq_length: int, horizon: int
+) -> None:
+    """Check that the steps before the first row that a forecast reads are known."""
+    if n_known >= n_needed:
+        return
+    reach = history_reach(seq_length, horizon)
+    never = " context='never' keeps the fitted rows from being their past." * (
+        context == "never"
+    )
+    raise UnknownPastError(
+        f"A forecast with seq_length={seq_length} and horizon={horizon} reads the {reach} "
+        f"steps before it, of which the first {n_needed} are not known: X has too few "
+        f"rows, and they are not the steps that follow the fitted ones.{never} Pass at "
+        f"least the last {reach} rows, without leaving any out."
+    )
 
 
 def check_enough_rows(n_samples: int, *, seq_length: int, horizon: int) -> None:

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -23,6 +24,7 @@ from sklstm._storage._checksum import damage_error, verify_checksum, with_checks
 from sklstm.windows._checks import (
     check_context,
     check_enough_rows,
+    check_known_past,
     check_labels,
     check_parameter_of_fit,
     check_row_labels,
@@ -41,7 +43,8 @@ from sklstm.windows._holes import (
     own_spacing,
     spacing_of_both,
 )
-from sklstm.windows._labels import Labels
+from sklstm.windows._labels import Labels, table_index
+from sklstm.windows._requests import Request, request_for
 from sklstm.windows._spacing import Spacing
 from sklstm.windows._views import (
     flat_windows,
@@ -322,6 +325,9 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         self._check_parameters_of_fit()
         series = check_series(self, X, reset=False)
+        request = request_for(self)
+        if request is not None:
+            return self._requested_windows(series, X, request)
         fitted = self._fitted_labels()
         labels = check_labels(X, like=fitted, warn=self.context == "auto")
         spacing = spacing_of_both(fitted, labels)
@@ -449,6 +455,32 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if relation == "gap":
             warn_of_gap(labels, fitted, spacing)
         return relation == "follows"
+
+    def _requested_windows(self, series: NDArray, X: Any, request: Request) -> NDArray:
+        """Return the windows that a forecast asks for; complete ones, or an error."""
+        lengths = self._fitted_lengths
+        n_needed = request.n_needed(len(series), **lengths)
+        if n_needed:
+            check_known_past(
+                n_needed,
+                n_known=len(self.context_) if self._is_next(series, X, request) else 0,
+                context=self.context,
+                **lengths,
+            )
+        windows = request.windows(series, self.context_, **lengths)
+        return flat_windows(windows) if self.flatten else windows
+
+    def _is_next(self, series: NDArray, X: Any, request: Request) -> bool:
+        """Whether the series of a request continues the fitted one; warns of nothing."""
+        rows = slice(request.n_series or len(series))
+        index, fitted = table_index(X), self._fitted_labels()
+        if self.context != "auto" or index is None:
+            return self._continues(series[rows], None, fitted, None)
+        labels = check_labels(pd.Series(0, index=index[rows]), like=fitted, warn=False)
+        if labels is None or fitted is None or not fitted.is_comparable(labels):
+            return self._continues(series[rows], None, fitted, None)
+        spacing = spacing_of_both(fitted, labels)
+        return fitted.relation(labels, spacing) == "follows"
 
     def _windows(self, series: NDArray, past: NDArray) -> NDArray:
         seq_length, horizon = int(self.seq_length), int(self.horizon)

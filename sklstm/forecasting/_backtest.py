@@ -1,0 +1,292 @@
+"""backtest: forecasts from many origins in the past, beside what came true."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklstm._pipelines import ModelWindows, resolve_windows
+from sklstm._sklearn_compat import (
+    Interval,
+    check_method_params,
+    safe_indexing,
+    validate_params,
+)
+from sklstm.forecasting._columns import (
+    Columns,
+    Table,
+    check_columns,
+    check_table,
+    column_names,
+    rows_of,
+)
+from sklstm.forecasting._folds import check_folds, n_fitted_rows, true_values
+from sklstm.forecasting._origins import forecasts_from, one_step_predictions
+from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
+from sklstm.windows._holes import own_holes, own_spacing
+from sklstm.windows._labels import table_index
+from sklstm.windows._requests import UnknownPastError
+from sklstm.windows._warnings import warn_caller
+
+POSITIVE = Interval(Integral, 1, None, closed="left")
+
+
+@validate_params(
+    {
+        "y": ["array-like"],
+        "cv": ["cv_object"],
+        "steps": [POSITIVE, None],
+        "every": [POSITIVE, None],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "params": [dict, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def backtest(
+    model: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    cv: Any,
+    steps: int | None = None,
+    every: int | None = None,
+    target: Any = None,
+    refit: bool = True,
+    groups: ArrayLike | None = None,
+    params: dict[str, Any] | None = None,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    """Forecast from many origins in the past, and list each beside what came true.
+
+    For each fold, a clone of `model` is fitted on the training rows. From each origin in
+    the test rows, `steps` values are predicted as :func:`forecast` would from all rows up
+    to there: the known rows grow along the test rows, the model stays that of the fold.
+
+    Parameters
+    ----------
+    model : estimator
+        Pipeline with a :class:`WindowTransformer`, or a search around one; fitted already
+        if `refit` is False. It is not changed.
+
+    X : array-like of shape (n_samples, n_features)
+        The series, one row a step in time order. Columns that are no targets count as known
+        ahead.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        What `model` is fitted on: the columns of the target, or the consecutive steps of a
+        direct model (:func:`steps_ahead`).
+
+    cv : int, cross-validation generator or iterable of (train, test)
+        Folds whose test rows follow after the training rows, such as
+        :class:`~sklearn.model_selection.TimeSeriesSplit`; an int is its number of splits.
+
+    steps : int, default=None
+        Steps to forecast from each origin. None predicts each test row from the true steps
+        up to `horizon` steps before it, as `predict` does.
+
+    every : int, default=None
+        Distance between origins. By default `steps`, so that each test row is forecast
+        once; 1 starts a forecast at every row, which gives the most errors.
+
+    target : str, int or list of these, default=None
+        Columns of `X` that hold the target, as in :func:`forecast`.
+
+    refit : bool, default=True
+        Whether to fit a clone in each fold. False takes `model` as it is.
+
+    groups : array-like of shape (n_samples,), default=None
+        Groups for `cv`.
+
+    params : dict, default=None
+        Parameters for `fit`, such as ``{"lstmregressor__sample_weight": weights}``. Those
+        with one value a row are split like `X`.
+
+    n_jobs : int, default=None
+        Folds at once, as in scikit-learn; None is one, -1 as many as there are processors.
+
+    Returns
+    -------
+    errors : DataFrame
+        A row for each fold, origin and step with the columns `fold`; `origin`, the position
+        of the last known row; `step`, from 1; `label`, that of the predicted row, or its
+        position; `target`, its column, if there are several; `y_true`; and `y_pred`.
+
+    Raises
+    ------
+    TypeError
+        If `X` or `y` holds times or is sparse.
+
+    ValueError
+        If the columns of the target are not `y`, so that feeding predictions back in would
+        be wrong; if training rows do not come before the test rows, these are not
+        consecutive, or are fewer than `steps`; or as in :func:`forecast`.
+
+    Warns
+    -----
+    UserWarning
+        If ``refit=False`` and the model was fitted on some of the test rows, which it then
+        predicts better than rows to come; or if labels are missing between the rows.
+
+    See Also
+    --------
+    conformal_interval : Bounds around a forecast, from these errors.
+    make_forecast_scorer : The same in a search.
+    sklearn.model_selection.cross_validate : Scores of one-step predictions.
+
+    Notes
+    -----
+    Forecasts of a fold are computed together where an :class:`LSTMRegressor` comes right
+    after the windows and the steps before them act row by row, which is tried out.
+    Otherwise they are computed one by one, which takes longer. The bits are the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import LSTMRegressor, WindowTransformer, backtest
+    >>> y = np.sin(0.3 * np.arange(120))
+    >>> model = make_pipeline(
+    ...     WindowTransformer(seq_length=8),
+    ...     LSTMRegressor(units=16, epochs=20, learning_rate=0.01, random_state=0),
+    ... )
+    >>> cv = TimeSeriesSplit(n_splits=2, test_size=24)
+    >>> errors = backtest(model, y[:, None], y, cv=cv, steps=12)
+    >>> errors[["fold", "origin", "step", "label"]].iloc[[0, 11, 12, -1]]
+        fold  origin  step  label
+    0      0      71     1     72
+    11     0      71    12     83
+    12     0      83     1     84
+    47     1     107    12    119
+    >>> absolute_error = (errors["y_true"] - errors["y_pred"]).abs()
+    >>> absolute_error.groupby(errors["step"]).mean().round(1).tolist()
+    [...]
+    """
+    table, has_index = check_table(X, "X")
+    columns = check_columns(column_names(table), target)
+    check_same_order(X, y)
+    task = _Backtest(
+        model,
+        X,
+        y,
+        table,
+        columns,
+        labels=_row_labels(X, y, len(table), has_index=has_index),
+        steps=None if steps is None else int(steps),
+        every=int(every or steps or 1),
+        refit=refit,
+        params=params or {},
+    )
+    folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
+    parts = Parallel(n_jobs=n_jobs)(
+        delayed(task.fold)(number, train, test)
+        for number, (train, test) in enumerate(folds)
+    )
+    if not refit:
+        task.warn_of_fitted_rows(min(int(test[0]) for _, test in folds))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _row_labels(X: Any, y: Any, n_rows: int, *, has_index: bool) -> pd.Index:
+    index = table_index(X) if has_index else table_index(y)
+    if index is None or len(index) != n_rows:
+        return pd.RangeIndex(n_rows)
+    return index.to_flat_index()
+
+
+@dataclass(frozen=True)
+class _Backtest:
+    """What all folds have in common; `X` and `y` as they were passed, and read."""
+
+    model: Any
+    X: Any
+    y: Any
+    table: Table
+    columns: Columns
+    labels: pd.Index
+    steps: int | None
+    every: int
+    refit: bool
+    params: dict[str, Any]
+
+    def fold(
+        self, number: int, train: NDArray[np.intp], test: NDArray[np.intp]
+    ) -> pd.DataFrame:
+        """Return the rows of one fold."""
+        model = self.model
+        if self.refit:
+            params = check_method_params(self.X, self.params, indices=train)
+            X, y = safe_indexing(self.X, train), safe_indexing(self.y, train)
+            model = clone(model).fit(X, y, **params)
+        windows = resolve_windows(model)
+        y_true = true_values(self.table, self.y, self.columns, horizon=windows.horizon)
+        self._warn_of_holes(windows, test)
+        try:
+            origins, first_step, y_pred = self._predictions(model, windows, test)
+        except UnknownPastError as error:
+            raise ValueError(f"Fold {number}: {error}") from error
+        step = np.arange(first_step, first_step + y_pred.shape[1])
+        rows = origins[:, np.newaxis] + step  # (n_origins, steps)
+        shape = y_pred.shape  # (n_origins, steps, n_values)
+        columns = {
+            "fold": np.full(y_pred.size, number),
+            "origin": _repeated(origins[:, np.newaxis, np.newaxis], shape),
+            "step": _repeated(step[:, np.newaxis], shape),
+            "label": self.labels[_repeated(rows[:, :, np.newaxis], shape)],
+        }
+        if shape[2] > 1:
+            names = pd.Index(self.columns.target_names or list(range(shape[2])))
+            columns["target"] = names[_repeated(np.arange(shape[2]), shape)]
+        columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
+        return pd.DataFrame(columns)
+
+    def _predictions(
+        self, model: Any, windows: ModelWindows, test: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], int, NDArray[np.float64]]:
+        """Return origins, the first step, and predictions (n_origins, steps, n_values)."""
+        if self.steps is None:
+            known = rows_of(self.table, slice(int(test[-1]) + 1))
+            outputs = one_step_predictions(model, windows, known, len(test))
+            n_values = len(self.columns.targets) or outputs.shape[1]
+            step = max(windows.horizon, 1)
+            return test - step, step, outputs[:, np.newaxis, :n_values]
+        origins = np.arange(test[0] - 1, test[-1] - self.steps + 1, self.every)
+        y_pred = forecasts_from(
+            model, windows, self.table, self.columns, origins, steps=self.steps
+        )
+        return origins, 1, y_pred
+
+    def _warn_of_holes(self, windows: ModelWindows, test: NDArray[np.intp]) -> None:
+        """Warn where windows of test rows reach across labels that are missing."""
+        if isinstance(self.table, pd.DataFrame):
+            labels = check_labels(self.table.iloc[: int(test[-1]) + 1], warn=False)
+            holes = own_holes(labels, own_spacing(labels)).seen_from(int(test[0]))
+            warn_of_holes(
+                holes,
+                n_rows=len(test),
+                n_past=int(test[0]),
+                seq_length=windows.seq_length,
+                horizon=windows.horizon,
+            )
+
+    def warn_of_fitted_rows(self, first: int) -> None:
+        """Warn if a fitted model has seen rows that it was to forecast."""
+        windows = resolve_windows(self.model)
+        n_fitted = n_fitted_rows(self.model, windows, self.table)
+        if n_fitted > first:
+            warn_caller(
+                f"refit=False, but the model was fitted on the first {n_fitted} rows of X, "
+                f"and the test rows begin with row {first}: it has seen what it forecasts, "
+                "and the errors of forecasts to come will be larger. Fit the model on the "
+                "rows before, or set refit=True."
+            )
+
+
+def _repeated(values: NDArray, shape: tuple[int, ...]) -> NDArray:
+    return np.broadcast_to(values, shape).ravel()

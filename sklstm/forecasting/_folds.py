@@ -1,0 +1,90 @@
+"""Folds of a backtest, their true values, and which rows a model was fitted on."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import TimeSeriesSplit, check_cv
+
+from sklstm._pipelines import ModelWindows
+from sklstm.forecasting._columns import Columns, Table, columns_of, float_array
+from sklstm.forecasting._origins import continues_fitted_rows
+from sklstm.windows._checks import check_labels
+
+
+def check_folds(
+    cv: Any, X: Any, y: Any, groups: Any, *, n_rows: int, steps: int | None, refit: bool
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return the folds as positions of consecutive test rows after the training rows."""
+    cv = TimeSeriesSplit(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
+    folds = []
+    for number, (train, test) in enumerate(cv.split(X, y, groups)):
+        rows = np.arange(n_rows)
+        train, test = rows[train], rows[test]
+        if not len(test) or (np.diff(test) != 1).any():
+            raise ValueError(
+                f"The test rows of fold {number} are not consecutive rows in time order. "
+                "Use a splitter such as TimeSeriesSplit."
+            )
+        if refit and (not len(train) or train.max() >= test[0]):
+            raise ValueError(
+                f"Fold {number} trains on rows that come after its first test row, "
+                f"{test[0]}: its forecasts would know the future. Use a splitter such as "
+                "TimeSeriesSplit."
+            )
+        if steps is not None and len(test) < steps:
+            raise ValueError(
+                f"Fold {number} has {len(test)} test rows; steps={steps} needs "
+                "at least as many. Lower steps, or raise test_size of the splitter."
+            )
+        folds.append((train, test))
+    if not folds:
+        raise ValueError(f"cv={cv!r} gives no folds. Pass a splitter or a list of them.")
+    return folds
+
+
+def true_values(
+    table: Table, y: Any, columns: Columns, *, horizon: int
+) -> NDArray[np.float64]:
+    """Return the true values (n_rows, n_values), checked against the target's columns."""
+    y_true = np.asarray(y, dtype=np.float64)
+    if len(y_true) != len(table):
+        raise ValueError(
+            f"X has {len(table)} rows, but y has {len(y_true)}; every row needs its target."
+        )
+    y_true = y_true.reshape(len(y_true), -1)
+    if not columns.targets:
+        return y_true
+    if len(columns.targets) == 1:
+        y_true = y_true[:, :1]  # further ones are the next steps of a direct model
+    places = list(columns.targets)
+    held = float_array(columns_of(table, places))
+    if held.shape == y_true.shape:
+        expected = y_true if horizon else y_true[:-1]
+        differs = ~np.isclose(held if horizon else held[1:], expected, 1e-6, equal_nan=True)
+        if not differs.any():
+            return y_true
+        row = int(differs.any(axis=1).argmax()) + (0 if horizon else 1)
+        came = f"in row {row} they hold {held[row].tolist()}, and y "
+        came += f"{y_true[row if horizon else row - 1].tolist()}"
+    else:
+        came = f"y has {y_true.shape[1]} columns"
+    when = "in the same row" if horizon else "of the row before, since horizon=0"
+    raise ValueError(
+        f"The columns of the target, {columns.target_names}, have to hold the values of y "
+        f"{when}: predictions are fed back in there. But {came}. Name the right columns as "
+        "target, or target=[] if no column of X holds it."
+    )
+
+
+def n_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> int:
+    """Return how many first rows a model was fitted on, as far as is known."""
+    fitted = windows.fitted_labels()
+    labels = check_labels(table, warn=False)
+    if fitted is not None and labels is not None and fitted.is_comparable(labels):
+        return int((labels.values <= fitted.last.values[-1]).sum())
+    if continues_fitted_rows(model, windows, table):
+        return 0
+    lengths = windows.transformers[0]._first_rows["lengths"]
+    return int(lengths[-1]) if len(lengths) else 0

@@ -1,0 +1,235 @@
+"""forecast: predictions beyond the last known row, fed back in where they run out."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from sklstm._pipelines import ModelWindows, resolve_windows
+from sklstm._sklearn_compat import Interval, validate_params
+from sklstm.forecasting._columns import Columns
+from sklstm.forecasting._reading import read_rows
+from sklstm.forecasting._rows import Rows
+from sklstm.windows._requests import LastRows, UnknownPastError, requested_windows
+
+
+@validate_params(
+    {"steps": [Interval(Integral, 1, None, closed="left")]},
+    prefer_skip_nested_validation=True,
+)
+def forecast(
+    model: Any,
+    X: ArrayLike | None = None,
+    *,
+    steps: int,
+    target: Any = None,
+    X_future: ArrayLike | None = None,
+) -> NDArray | pd.Series | pd.DataFrame:
+    """Predict the steps after the last known row, feeding predictions back in.
+
+    The windows of the first ``max(horizon, 1)`` rows ahead hold known steps only, so that
+    these rows are predicted in one call of ``model.predict``. Their predictions are written
+    into the columns of the target, as if they were true, and the next rows are predicted
+    from those. A direct model, whose outputs are consecutive steps (:func:`steps_ahead`),
+    gives all of them at once; beyond them its predictions are fed back in as well.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted Pipeline with a :class:`WindowTransformer`, with any regressor after it, or a
+        search or :class:`~sklearn.compose.TransformedTargetRegressor` around such a
+        Pipeline. It is not changed.
+
+    X : array-like of shape (n_known, n_features), default=None
+        The last known rows, in the columns that `model` was fitted on. The last
+        ``seq_length + horizon - 1`` rows are enough where the steps before the windows act
+        row by row; fewer are enough where they follow directly after the fitted rows. None
+        continues from the fitted rows themselves.
+
+    steps : int
+        How many steps to predict. Errors add up with each step that is fed back.
+
+    target : str, int or list of these, default=None
+        Names or positions of the columns of `X` that hold the target itself, one for each
+        output of the model, in its order. By default the only column. An empty list if no
+        column does: then nothing is fed back. With ``horizon >= 1`` these columns hold
+        ``y[t]`` in row ``t``; with ``horizon=0``, where a row is in its own window,
+        ``y[t - 1]``.
+
+    X_future : array-like of shape (n_ahead, n_features), default=None
+        Rows from the first step ahead on, with the columns of `X` that are not targets, in
+        any order if it is a table; columns that `X` does not have are ignored. With
+        ``horizon=0`` it has the columns of the target too, the first value set to the last
+        true one. With ``horizon >= 1`` the last `horizon` rows are not read, and may be
+        left out. Its index is that of the forecast, and has to start one step after `X`.
+
+    Returns
+    -------
+    y_pred : ndarray, Series or DataFrame of shape (steps,) or (steps, n_targets)
+        The predictions. A Series or DataFrame with the labels of the steps ahead if `X` or
+        `X_future` is a pandas table, or if the index of the fitted rows reached the
+        windows; otherwise an array. The labels continue the frequency of the index or its
+        even spacing, by the local clock where there is a time zone; months and business
+        days are followed, holidays are not known.
+
+    Raises
+    ------
+    TypeError
+        If rows hold times or are sparse.
+
+    ValueError
+        If `model` has no :class:`WindowTransformer`; if `X` has fewer rows than its windows
+        reach back to and they do not follow the fitted ones (with ``context="never"`` they
+        never do), or recent rows are missing; if `X_future` does not start one step after
+        `X`, leaves out steps, lacks columns or has too few rows; if the labels that follow
+        cannot be told from the index; if the model has another number of outputs than
+        there are targets; or if a step of the model before the windows cannot read what it
+        gets: without `X` a logarithm cannot read the row ahead, whose values are not known.
+
+    See Also
+    --------
+    backtest : How large the errors of such forecasts were in the past.
+    conformal_interval : Bounds around a forecast, from those errors.
+    steps_ahead : Targets of a model that predicts several steps at once.
+
+    Notes
+    -----
+    Where an :class:`LSTMRegressor` comes right after the windows, it predicts only the rows
+    ahead, to the same bits as if `model.predict` were called on all rows with those ahead
+    appended. Other regressors do predict all rows of `X`, so that theirs agree too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import LSTMRegressor, WindowTransformer, forecast
+    >>> days = pd.date_range("2024-01-01", periods=100)
+    >>> X = pd.DataFrame({"level": np.sin(0.3 * np.arange(100))}, index=days)
+    >>> model = make_pipeline(
+    ...     WindowTransformer(seq_length=8),
+    ...     LSTMRegressor(units=16, epochs=40, learning_rate=0.01, random_state=0),
+    ... ).fit(X, X["level"])
+    >>> y_pred = forecast(model, X, steps=3)
+    >>> y_pred.index
+    DatetimeIndex(['2024-04-10', '2024-04-11', '2024-04-12'], ...)
+    >>> np.allclose(y_pred, np.sin(0.3 * np.arange(100, 103)), atol=0.1)
+    True
+
+    Later, the rows since then are enough; they follow the fitted ones:
+
+    >>> rows = pd.DataFrame({"level": y_pred})
+    >>> forecast(model, rows, steps=1).index
+    DatetimeIndex(['2024-04-13'], ...)
+
+    A window cannot be filled from rows that leave a gap:
+
+    >>> forecast(model, rows.iloc[1:], steps=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: A forecast with seq_length=8 and horizon=1...
+    """
+    windows = resolve_windows(model)
+    rows = read_rows(model, windows, X, X_future, target=target, steps=int(steps))
+    try:
+        values = recursive_predictions(model, windows, rows)
+    except UnknownPastError as error:
+        raise ValueError(str(error)) from error
+    return rows.container(values)
+
+
+def recursive_predictions(
+    model: Any, windows: ModelWindows, rows: Rows
+) -> NDArray[np.float64]:
+    """Return predictions (steps, n_values), block by block, each from those before.
+
+    A block is as many rows as there are steps between a window and its row: their windows
+    hold none of their values. With several outputs each row gives as many steps at once.
+    """
+    blocks, n_done = [], 0
+    while n_done < rows.steps:
+        n_rows = min(max(windows.horizon, 1), rows.steps - n_done)
+        _check_future_is_known(rows, n_done)
+        outputs = _predict_last(model, windows, rows, n_done, n_rows)
+        values = consecutive_steps(outputs, rows.columns)[: rows.steps - n_done]
+        rows.write(n_done, values)
+        blocks.append(values)
+        n_done += len(values)
+    return np.concatenate(blocks)
+
+
+def consecutive_steps(outputs: NDArray, columns: Columns) -> NDArray:
+    """Return the values of consecutive steps (…, n_steps, n_targets) that outputs hold.
+
+    Of rows of direct models (…, n_rows, n_steps), those that begin where another one ends.
+    """
+    n_outputs, n_targets = outputs.shape[-1], len(columns.targets)
+    if n_targets in (0, n_outputs):
+        return outputs
+    if n_targets == 1:
+        rows = outputs[..., ::n_outputs, :]
+        return rows.reshape(*rows.shape[:-2], -1, 1)
+    raise ValueError(
+        f"The model has {n_outputs} outputs, but target names {n_targets} columns, "
+        f"{columns.target_names}. Name one column for each output, in the order of y; or "
+        "one alone, if the outputs are consecutive steps."
+    )
+
+
+def _check_future_is_known(rows: Rows, n_done: int) -> None:
+    """Check that `X_future` holds the rows that the windows of the next ones read."""
+    n_read = n_done if rows.horizon else n_done + 1
+    others = [rows.columns.names[j] for j in rows.columns.others]
+    if not others or rows.n_future >= n_read:
+        return
+    if not rows.n_future:
+        raise ValueError(
+            f"Besides the target, X has the columns {others}, whose values the forecast "
+            "reads from its first steps on. Pass those that are known ahead as X_future, "
+            "one row for each step. What nobody knows ahead has to be a target as well."
+        )
+    raise ValueError(
+        f"X_future has {rows.n_future} rows, but step {n_done + 1} of the forecast reads "
+        f"{n_read} of them ({others}). Pass a row for each step, or lower steps."
+    )
+
+
+def _predict_last(
+    model: Any, windows: ModelWindows, rows: Rows, first: int, n_rows: int
+) -> NDArray[np.float64]:
+    """Return what `model.predict` gives for rows ahead: (n_rows, n_outputs)."""
+    table = rows.read_by(first, n_rows)
+    request = LastRows(n_rows, n_series=rows.n_known, only_these=windows.read_directly)
+    try:
+        # The values of the rows ahead that are not known yet are read by nothing.
+        with requested_windows(windows.transformers, request), np.errstate(all="ignore"):
+            outputs = np.asarray(model.predict(table), dtype=np.float64)
+    except UnknownPastError:
+        raise
+    except ValueError as error:
+        raise _explained(error, rows, first) from error
+    outputs = outputs[-n_rows:].reshape(n_rows, -1)
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            f"The prediction of step {first + 1} is not finite. Where predictions that are "
+            "fed back in grow without bound, try fewer steps, or residual=True."
+        )
+    return outputs
+
+
+def _explained(error: ValueError, rows: Rows, first: int) -> ValueError:
+    if first:
+        return ValueError(
+            f"Step {first + 1} of the forecast cannot be predicted: {error} Its window "
+            "holds the predictions of the steps before it, and X_future, which the model "
+            "has to be able to read."
+        )
+    if not rows.n_known:
+        return ValueError(
+            "The row after the fitted ones cannot be predicted without X, since a step of "
+            f"the model before the windows needs its values: {error} Pass X, at least the "
+            "last known rows."
+        )
+    return error

@@ -1,0 +1,190 @@
+"""conformal_interval: ranks by hand, and the coverage of simulated series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+
+from sklstm import (
+    LSTMRegressor,
+    WindowTransformer,
+    backtest,
+    conformal_interval,
+    forecast,
+)
+
+
+def table_of(errors_by_step, **columns):
+    """A table of a backtest whose forecasts are all 0."""
+    parts = [
+        pd.DataFrame({"step": step, "y_true": np.asarray(errors, float), "y_pred": 0.0})
+        for step, errors in errors_by_step.items()
+    ]
+    return pd.concat(parts, ignore_index=True).assign(**columns)
+
+
+def test_bounds_are_the_errors_of_the_rank():
+    # ceil((9 + 1) * 0.8) = 8: the 8th smallest of 1 to 9 in absolute value.
+    errors = table_of({1: [-9, 1, -2, 3, 4, 5, 6, -7, 8], 2: np.arange(10, 19)})
+    bounds = conformal_interval([100.0, 200.0], errors, coverage=0.8)
+    assert bounds.to_numpy().tolist() == [[92, 108], [183, 217]]
+    assert list(bounds) == ["lower", "upper"]
+
+
+def test_tails_apart_have_ranks_of_their_own():
+    # ceil(20 * 0.9) = 18th smallest and 20 - 18 = 2nd smallest of -4 to 14.
+    errors = table_of({1: np.arange(-4, 15)})
+    bounds = conformal_interval([0.0], errors, coverage=0.8, symmetric=False)
+    assert bounds.to_numpy().tolist() == [[-3, 13]]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("coverage", [0.5, 0.55, 0.7, 0.8, 0.9, 0.95, 0.99])
+def test_fewest_errors_are_those_that_have_the_rank(coverage, symmetric):
+    probability = coverage if symmetric else (1 + coverage) / 2
+    needed = round(probability / (1 - probability) + 0.499999)  # n >= p / (1 - p)
+    enough = table_of({1: np.arange(needed)})
+    bounds = conformal_interval([0.0], enough, coverage, symmetric=symmetric)
+    assert bounds["upper"].item() == needed - 1
+    too_few = table_of({1: np.arange(needed - 1)})
+    with pytest.raises(ValueError, match=f"needs at least {needed} errors"):
+        conformal_interval([0.0], too_few, coverage, symmetric=symmetric)
+
+
+@settings(deadline=None)
+@given(
+    errors=st.lists(st.floats(-100, 100), min_size=20, max_size=60),
+    coverage=st.floats(0.05, 0.9),
+    symmetric=st.booleans(),
+)
+def test_bounds_hold_for_at_least_their_share_of_the_errors(errors, coverage, symmetric):
+    bounds = conformal_interval([0.0], table_of({1: errors}), coverage, symmetric=symmetric)
+    lower, upper = bounds.iloc[0]
+    inside = [lower <= error <= upper for error in errors]
+    assert sum(inside) >= np.floor(coverage * len(errors)) - (0 if symmetric else 1)
+
+
+def test_index_of_the_forecast_is_that_of_the_bounds():
+    errors = table_of({1: np.arange(20), 2: np.arange(20)})
+    days = pd.date_range("2024-02-28", periods=2)
+    bounds = conformal_interval(pd.Series([1.0, 2.0], days), errors)
+    assert bounds.index.equals(days)
+
+
+def test_several_coverages_have_a_level_of_the_columns():
+    errors = table_of({1: np.arange(1, 100)})
+    bounds = conformal_interval([0.0], errors, [0.5, 0.9])
+    assert bounds[0.5].to_numpy().tolist() == [[-50, 50]]
+    assert bounds[0.9, "upper"].tolist() == [90]
+    single = conformal_interval([0.0], errors, [0.9])
+    pd.testing.assert_frame_equal(single[0.9], conformal_interval([0.0], errors, 0.9))
+
+
+def test_several_targets_have_their_own_errors():
+    errors = pd.concat(
+        [
+            table_of({1: scale * np.arange(1, 10)}, target=name)
+            for name, scale in [("level", 1), ("driver", 10)]
+        ]
+    )
+    y_pred = pd.DataFrame({"driver": [0.0], "level": [0.0]})
+    bounds = conformal_interval(y_pred, errors, 0.8)
+    assert bounds["driver"].to_numpy().tolist() == [[-80, 80]]
+    assert bounds["level", "upper"].tolist() == [8]
+    both = conformal_interval(y_pred, errors, [0.5, 0.8])
+    assert both["level", 0.5, "upper"].tolist() == [5]
+    with pytest.raises(ValueError, match="errors are of the targets"):
+        conformal_interval(y_pred["level"], errors)
+
+
+def test_errors_can_be_told_apart_by_their_labels():
+    days = pd.date_range("2024-01-01", periods=200)
+    errors = table_of({1: np.where(days.day_of_week < 5, 1.0, 5.0)}, label=days)
+    y_pred = pd.Series(0.0, pd.date_range("2025-01-03", periods=3))  # Friday to Sunday
+    bounds = conformal_interval(y_pred, errors, by=lambda index: index.day_of_week)
+    assert bounds["upper"].tolist() == [1, 5, 5]
+    with pytest.raises(ValueError, match="by has to return one value for each of 200"):
+        conformal_interval(y_pred, errors, by=lambda index: 1)
+
+
+def test_unknown_true_values_are_left_out():
+    errors = table_of({1: [*range(1, 10), np.nan]})
+    assert conformal_interval([0.0], errors, 0.8)["upper"].item() == 8
+
+
+WRONG = {
+    "coverage of 1": ({"coverage": 1.0}, "probability between 0 and 1"),
+    "coverage of 90": ({"coverage": 90}, "probability between 0 and 1"),
+    "no coverage": ({"coverage": []}, "probability between 0 and 1"),
+    "one coverage twice": ({"coverage": [0.5, 0.5]}, "more than once"),
+    "more steps than errors": ({"y_pred": [0.0, 0.0, 0.0]}, "step 3 has 0"),
+    "a forecast with NaN": ({"y_pred": [0.0, np.nan]}, "a finite number for each step"),
+    "no forecast": ({"y_pred": []}, "a finite number for each step"),
+    "another table": (
+        {"errors": pd.DataFrame({"error": [1.0]})},
+        r"lacks the columns \['step'",
+    ),
+    "two targets": ({"y_pred": np.zeros((2, 2))}, r"lacks the columns \['target'\]"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_an_error_that_says_so(name):
+    change, message = WRONG[name]
+    errors = table_of({1: np.arange(30), 2: np.arange(30)})
+    arguments = {"y_pred": [0.0, 0.0], "errors": errors, "coverage": 0.9}
+    with pytest.raises(ValueError, match=message):
+        conformal_interval(**arguments | change)
+
+
+def autoregression(seed, n):
+    """A series whose next value is 0.8 times the last, plus noise."""
+    noise, series = np.random.default_rng(seed).normal(size=n + 50), np.zeros(n + 50)
+    for t in range(1, n + 50):
+        series[t] = 0.8 * series[t - 1] + noise[t]
+    return series[50:]
+
+
+def test_coverage_of_simulated_series_is_what_it_says():
+    """Pooled over series and steps; each series has one forecast and its own bounds."""
+    steps, n_train, n_errors, n_ahead = 4, 150, 120, 400
+    inside = []
+    for seed in range(25):
+        y = autoregression(seed, n_train + n_errors + n_ahead)
+        model = make_pipeline(
+            WindowTransformer(3),
+            LSTMRegressor(4, epochs=8, residual=True, random_state=seed),
+        ).fit(y[:n_train, None], y[:n_train])
+        rows = np.arange(n_train), np.arange(n_train, len(y))
+        errors = backtest(
+            model, y[:, None], y, cv=[rows], steps=steps, every=1, refit=False
+        )
+        is_past = errors["origin"] < n_train + n_errors - steps
+        for symmetric in (True, False):
+            bounds = conformal_interval(
+                np.zeros(steps), errors[is_past], 0.8, symmetric=symmetric
+            )
+            later = errors[errors["origin"] >= n_train + n_errors]
+            error = later["y_true"] - later["y_pred"]
+            step = later["step"] - 1
+            lower, upper = bounds["lower"][step], bounds["upper"][step]
+            inside.append((error.to_numpy() >= lower) & (error.to_numpy() <= upper))
+    assert abs(np.concatenate(inside).mean() - 0.8) < 0.02
+
+
+def test_bounds_of_forecasts_hold_the_true_values_about_as_often_as_they_say():
+    """The same through forecast, after another fit on all rows of the backtest."""
+    y = autoregression(0, 400)
+    model = make_pipeline(WindowTransformer(3), LSTMRegressor(4, epochs=5, random_state=0))
+    cv = [(np.arange(150), np.arange(150, 300))]
+    errors = backtest(model, y[:300, None], y[:300], cv=cv, steps=4, every=1)
+    model.fit(y[:300, None], y[:300])
+    inside = []
+    for origin in range(300, 396):
+        y_pred = forecast(model, y[:origin, None], steps=4)
+        bounds = conformal_interval(y_pred, errors, 0.8)
+        true = y[origin : origin + 4]
+        inside.append((bounds["lower"] <= true) & (true <= bounds["upper"]))
+    assert 0.65 < np.mean(inside) < 0.95
