@@ -182,9 +182,19 @@ def _time_dtype(dtype: object) -> str | None:
         return next(filter(None, map(_time_dtype, fields)), None)
     if isinstance(dtype, pd.CategoricalDtype):
         return _time_type(dtype.categories)
-    inner_dtypes = (getattr(dtype, name, None) for name in INNER)
+    inner_dtypes = [getattr(dtype, name, None) for name in INNER] + _struct_dtypes(dtype)
     found = (_time_dtype(inner) for inner in inner_dtypes if inner is not None)
     return next(filter(None, found), None)
+
+
+def _struct_dtypes(dtype: object) -> list[object]:
+    """Return the dtypes of the fields of a struct, as polars and pyarrow store them."""
+    fields = getattr(dtype, "fields", None)
+    if isinstance(fields, (list, tuple)):
+        return [getattr(field, "dtype", getattr(field, "type", None)) for field in fields]
+    if hasattr(dtype, "num_fields") and hasattr(dtype, "field"):  # a pyarrow type
+        return [dtype.field(i).type for i in range(dtype.num_fields)]
+    return []
 
 
 def check_targets(

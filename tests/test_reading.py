@@ -381,3 +381,14 @@ def test_targets_of_other_labels_are_matched_by_position(use):
     ]
     for targets in others:
         assert_same(use(X, targets), expected)
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_times_inside_structs_are_an_error(library):
+    # y became 1.6e15, the microseconds since 1970.
+    module = pytest.importorskip(library)
+    rows = [{"at": datetime.datetime(2024, 1, day)} for day in range(1, 10)]
+    y = module.Series(rows) if library == "polars" else module.array(rows)
+    regressor = LSTMRegressor(2, epochs=1, device="cpu")
+    with pytest.raises(TypeError, match="times"):
+        regressor.fit(np.random.default_rng(0).normal(size=(9, 3, 1)), y)

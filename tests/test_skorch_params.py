@@ -466,3 +466,50 @@ def test_modes_of_torch_around_fit_change_no_bit(mode, has_onednn, monkeypatch):
     for going_on in (regressor, loaded):
         going_on.fit(WINDOWS, TARGETS).partial_fit(WINDOWS, TARGETS)
     np.testing.assert_array_equal(loaded.predict(WINDOWS), regressor.predict(WINDOWS))
+
+
+def with_hook(module):
+    module.dense.register_forward_hook(lambda _, __, outputs: 3 * outputs)
+
+
+def with_pre_hook(module):
+    module.lstm.register_forward_pre_hook(lambda _, inputs: (2 * inputs[0],))
+
+
+def with_forward(module):
+    module.dense.forward = lambda hidden: hidden[:, :1]
+
+
+def with_layer(module):
+    module.lstm = torch.nn.LSTM(2, 3, 2, batch_first=True)
+
+
+def with_dense(module):
+    module.dense = torch.nn.Sequential(module.dense)
+
+
+COPIES = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "deepcopy": copy.deepcopy,
+    "partial_fit": lambda model: model.partial_fit(WINDOWS, TARGETS),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("change", [with_hook, with_pre_hook])
+def test_copy_of_a_hooked_network_is_told_to_be_without_its_hooks(how, change):
+    # The copy predicted something else, in silence.
+    regressor = make_regressor().fit(WINDOWS, TARGETS)
+    change(regressor.net_.module_)
+    with pytest.warns(UserWarning, match="Hooks of the network are not saved or copied"):
+        COPIES[how](regressor)
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("change", [with_forward, with_layer, with_dense])
+def test_network_with_other_layers_is_not_copied_as_ours(how, change):
+    # It was saved, and could not be loaded or was another one.
+    regressor = make_regressor().fit(WINDOWS, TARGETS)
+    change(regressor.net_.module_)
+    with pytest.raises(TypeError, match="Only the network of LSTMRegressor can be saved"):
+        COPIES[how](regressor)

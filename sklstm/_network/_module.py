@@ -1,5 +1,6 @@
 """LSTMModule: the network, shapes in and shapes out. torch only."""
 
+import warnings
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -231,7 +232,7 @@ class LSTMModule(nn.Module):
         for layer, directions in enumerate(self.weights_of_layers()):
             if layer > 0:
                 steps = steps * masks[layer - 1]
-            steps, last_hidden, _ = torch.lstm(
+            steps, last_hidden, _ = _lstm_layer(
                 steps,
                 (state, state),
                 [weight for weights in directions for weight in weights],
@@ -263,6 +264,15 @@ class LSTMModule(nn.Module):
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.center)
             nn.init.ones_(self.scale)
+
+
+def _lstm_layer(steps: Tensor, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
+    """Run one layer of an LSTM, whose weights are a part of a larger piece of memory."""
+    if steps.device.type == "cpu":
+        return torch.lstm(steps, *arguments, **options)
+    with warnings.catch_warnings():  # that cuDNN copies the weights, which are few
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of")
+        return torch.lstm(steps, *arguments, **options)
 
 
 def n_linear_steps(seq_length: int, n_features: int) -> int:
@@ -329,6 +339,38 @@ def _is_plain(weight: nn.Parameter) -> bool:
         and weight.dtype == torch.float32
         and not weight._backward_hooks
         and not weight._post_accumulate_grad_hooks
+    )
+
+
+def has_own_forward(module: nn.Module) -> bool:
+    """Return whether a module and its layers compute by the forward of their classes.
+
+    Parametrized layers are of subclasses that torch makes, which only replace weights.
+    """
+    if type(module) is not LSTMModule:
+        return False
+    layers: list[tuple[nn.Module, type[nn.Module]]] = [
+        (module.lstm, nn.LSTM),
+        (module.dense, RowwiseLinear),
+    ]
+    if module.linear is not None:
+        layers.append((module.linear, RowwiseLinear))
+    return (
+        all(isinstance(layer, expected) for layer, expected in layers)
+        and _has_shapes_of_ours(module)
+        and not any("forward" in vars(part) for part in module.modules())
+    )
+
+
+def has_forward_hooks(module: nn.Module) -> bool:
+    """Return whether hooks may change what a module computes.
+
+    Those of torch's own reparametrizations, which set weights, do not count.
+    """
+    return any(
+        not type(hook).__module__.startswith("torch.nn.utils")
+        for part in module.modules()
+        for hook in [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
     )
 
 

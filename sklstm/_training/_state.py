@@ -4,9 +4,13 @@ from dataclasses import asdict, fields, replace
 from typing import Any, get_args
 
 import numpy as np
-from torch import nn
+from torch import Tensor
 
-from sklstm._network._module import LSTMModule, effective_weights
+from sklstm._network._module import (
+    effective_weights,
+    has_forward_hooks,
+    has_own_forward,
+)
 from sklstm._network._runtime import resolve_device
 from sklstm._network._tensors import to_arrays, to_tensors
 from sklstm._storage._checksum import DamageError, damage_error
@@ -16,6 +20,7 @@ from sklstm._training._config import Architecture, Training, check_same_optimize
 from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
 from sklstm._training._saved_optimizer import fault_of_optimizer
+from sklstm.windows._warnings import warn_caller
 
 # Errors besides ValueError that reading a state of unexpected content may raise.
 MALFORMED = (
@@ -75,7 +80,7 @@ def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, An
     state = {
         "architecture": asdict(net.architecture),
         "training": asdict(replace(net.training, skorch_params={})),
-        "module": to_arrays(effective_weights(check_can_be_saved(net.own_module))),
+        "module": to_arrays(saved_weights(net)),
         "history": to_columns(to_arrays(recorded_epochs(history))),
     }
     if resumable:
@@ -130,14 +135,27 @@ def net_from_state(state: dict[str, Any], device: Any, skorch_params: Any) -> Wi
     return net
 
 
-def check_can_be_saved(module: nn.Module) -> LSTMModule:
-    """Return the module, if its weights alone are enough to rebuild it."""
-    if type(module) is not LSTMModule or not isinstance(module.lstm, nn.LSTM):
+def saved_weights(net: WindowNet) -> dict[str, Tensor]:
+    """Return the weights of a network, if they alone are enough to rebuild it.
+
+    Parametrized weights are those that the network uses. Warns if it has hooks.
+    """
+    module = net.own_module
+    weights = effective_weights(module) if has_own_forward(module) else {}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if shapes != net.architecture.weight_shapes():
         raise TypeError(
-            f"Only the network of LSTMRegressor can be saved, but net_.module_ is a "
-            f"{type(module).__name__}. Save its state_dict with torch.save."
+            "Only the network of LSTMRegressor can be saved, copied or trained further, "
+            f"but net_.module_ ({type(module).__name__}) has another forward or other "
+            "layers. Save its state_dict with torch.save."
         )
-    return module
+    if has_forward_hooks(module):
+        warn_caller(
+            "Hooks of the network are not saved or copied: if they change what it "
+            "computes, the copy predicts something else. Remove them, or register them "
+            "again on the copy."
+        )
+    return weights
 
 
 def check_net_state(state: dict[str, Any]) -> Architecture:

@@ -4,7 +4,6 @@ import copy
 
 import numpy as np
 
-from sklstm._network._module import effective_weights
 from sklstm._network._prediction import predict
 from sklstm._network._runtime import one_thread, training_modes
 from sklstm._training._callbacks import EpochTasks, FitTasks, KeepBestWeights
@@ -28,7 +27,7 @@ from sklstm._training._linear_start import start_at_linear_forecast
 from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
 from sklstm._training._resume import resumed_fit
-from sklstm._training._state import check_can_be_saved
+from sklstm._training._state import saved_weights
 
 
 def train(
@@ -96,8 +95,7 @@ def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> 
     """
     before = start.net
     check_same_architecture(before.architecture, net.architecture)
-    module = check_can_be_saved(before.own_module)
-    net.own_module.load_state_dict(effective_weights(module))
+    net.own_module.load_state_dict(saved_weights(before))
     if before.is_resumable:
         names = (type(n.optimizer_).__name__ for n in (before, net))
         check_same_optimizer(*names)

@@ -262,6 +262,8 @@ def test_right_windows_of_any_series_are_quiet(values, seq_length, seed, step):
     series = np.array(values)
     windows = right(series, seq_length)[::step]
     shuffled = np.random.default_rng(seed).permutation(len(windows))
+    if (np.diff(shuffled) == -1).all():  # a reversed series is one
+        shuffled = shuffled[::-1]
     for rows in (windows, windows[shuffled]):
         if seq_length > step or len(set(values)) > len(values) // 2:
             assert advice(rows) is None
