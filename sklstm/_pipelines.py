@@ -50,9 +50,9 @@ def _fitted_steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
 def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
     if not search.refit:
         raise ValueError(
-            f"This {type(search).__name__} has refit={search.refit!r}, so that no "
-            "estimator is fitted on all rows. Set refit=True, or pass an estimator fitted "
-            "with search.best_params_."
+            f"This {type(search).__name__} has refit={search.refit!r}, so no estimator is "
+            "fitted on all rows. Set refit=True, or pass an estimator fitted with "
+            "search.best_params_."
         )
     check_is_fitted(search, "best_estimator_")
     return search.best_estimator_
