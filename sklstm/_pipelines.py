@@ -10,7 +10,7 @@ from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import BaseSearchCV
 
 
-def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:
+def resolve_regressor(estimator: BaseEstimator, X: Any = None) -> tuple[LSTMRegressor, Any]:
     """Return the fitted regressor that a model ends in, and `X` as it reaches it."""
     *before, (_, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
@@ -26,7 +26,7 @@ def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any
     return regressor, X
 
 
-def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
+def fitted_steps(estimator: BaseEstimator) -> list[tuple[str, BaseEstimator]]:
     """Return the named steps that rows go through, also of inner pipelines and searches.
 
     An estimator that is neither is the only step, named after its type.
@@ -34,7 +34,7 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     return _fitted_steps(estimator, type(estimator).__name__)
 
 
-def _fitted_steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
+def _fitted_steps(estimator: BaseEstimator, name: str) -> list[tuple[str, BaseEstimator]]:
     if isinstance(estimator, BaseSearchCV):
         return _fitted_steps(_best_estimator(estimator), name)
     if not isinstance(estimator, Pipeline):

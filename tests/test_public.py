@@ -269,6 +269,7 @@ WITHOUT_CALLBACKS = """
 import sys
 import numpy as np
 from sklearn.base import clone
+import skorch  # imports what of scikit-learn 1.9 needs its callbacks
 from sklearn.pipeline import make_pipeline
 sys.modules["sklearn.callback"] = None
 from sklstm import LSTMRegressor, WindowTransformer

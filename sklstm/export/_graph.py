@@ -37,20 +37,22 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def node(self, operator: str, *inputs: Any, output: str = "", **attributes: Any) -> str:
+    def node(
+        self, operator: str, *inputs: ArrayLike, output: str = "", **attributes: Any
+    ) -> str:
         """Apply an operator to names and arrays, and return the name of its output."""
         return self.several(operator, *inputs, outputs=[output], **attributes)[0]
 
     def several(
-        self, operator: str, *inputs: Any, outputs: list[str], **attributes: Any
+        self, operator: str, *inputs: ArrayLike, outputs: list[str], **attributes: Any
     ) -> list[str]:
         """Apply an operator with several outputs; "" stands for a generated name."""
         number = len(self.nodes)
         names = [name or f"{operator}_{number}_{i}" for i, name in enumerate(outputs)]
-        inputs = tuple(x if isinstance(x, str) else self.constant(x) for x in inputs)
+        input_names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
         self.nodes.append(
             helper.make_node(
-                operator, inputs, names, name=f"{operator}_{number}", **attributes
+                operator, input_names, names, name=f"{operator}_{number}", **attributes
             )
         )
         return names

@@ -5,10 +5,9 @@ in float64. onnx itself is not imported here.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -50,7 +49,7 @@ class Parts:
     target_shape: tuple[int, ...]
 
 
-def parts_of(estimator: Any) -> Parts:
+def parts_of(estimator: BaseEstimator) -> Parts:
     """Collect the parts of a regressor, or of a Pipeline or search that ends in one."""
     *before, (name, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
@@ -87,11 +86,11 @@ def parts_of(estimator: Any) -> Parts:
     )
 
 
-def _ends_in_windows(steps: list[tuple[str, Any]]) -> bool:
+def _ends_in_windows(steps: list[tuple[str, BaseEstimator]]) -> bool:
     return bool(steps) and isinstance(steps[-1][1], WindowTransformer)
 
 
-def _check_is_scaler(name: str, step: Any) -> None:
+def _check_is_scaler(name: str, step: BaseEstimator) -> None:
     # A subclass may compute something else.
     if type(step) in SCALERS:
         check_is_fitted(step)
@@ -105,7 +104,7 @@ def _check_is_scaler(name: str, step: Any) -> None:
 
 
 def _operations(scaler: BaseEstimator) -> Operations:
-    operations: list[tuple[str, Any]] = []
+    operations: list[tuple[str, ArrayLike]] = []
     if isinstance(scaler, StandardScaler):
         if scaler.with_mean:
             operations.append(("Sub", scaler.mean_))
@@ -127,5 +126,5 @@ def _operations(scaler: BaseEstimator) -> Operations:
     return [(name, np.asarray(values, dtype=np.float64)) for name, values in operations]
 
 
-def _clipping(low: float, high: float) -> list[tuple[str, Any]]:
+def _clipping(low: float, high: float) -> list[tuple[str, ArrayLike]]:
     return [("Max", low), ("Min", high)]
