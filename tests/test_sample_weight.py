@@ -321,7 +321,7 @@ def test_shuffled_labels_of_weights_are_an_error_where_nothing_else_has_labels()
         model.fit(series, series[:, 0], lstm__sample_weight=shuffled)
 
 
-def test_weights_of_windows_that_are_in_no_order_may_have_labels_in_any():
+def test_labelled_weights_of_windows_without_labels_are_quiet():
     rng = np.random.default_rng(0)
     weights = pd.Series(np.ones(40), index=rng.permutation(40))
     windows = rng.normal(size=(40, 4, 2))
