@@ -19,7 +19,7 @@ from sklstm.windows._views import history_reach
 FITTED_PARTS = ("regressor_", "estimator_", "estimators_", "estimator")
 
 
-def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any]:
+def resolve_regressor(estimator: BaseEstimator, X: Any = None) -> tuple[LSTMRegressor, Any]:
     """Return the fitted regressor that a model ends in, and `X` as it reaches it."""
     *before, (_, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
@@ -35,7 +35,7 @@ def resolve_regressor(estimator: Any, X: Any = None) -> tuple[LSTMRegressor, Any
     return regressor, X
 
 
-def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
+def fitted_steps(estimator: BaseEstimator) -> list[tuple[str, BaseEstimator]]:
     """Return the named steps that rows go through, also of inner pipelines and searches.
 
     An estimator that is neither is the only step, named after its type.
@@ -43,7 +43,7 @@ def fitted_steps(estimator: Any) -> list[tuple[str, Any]]:
     return _fitted_steps(estimator, type(estimator).__name__)
 
 
-def _fitted_steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
+def _fitted_steps(estimator: BaseEstimator, name: str) -> list[tuple[str, BaseEstimator]]:
     if isinstance(estimator, BaseSearchCV):
         return _fitted_steps(_best_estimator(estimator), name)
     if not isinstance(estimator, Pipeline):
@@ -59,9 +59,9 @@ def _fitted_steps(estimator: Any, name: str) -> list[tuple[str, Any]]:
 def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
     if not search.refit:
         raise ValueError(
-            f"This {type(search).__name__} has refit={search.refit!r}, so that no "
-            "estimator is fitted on all rows. Set refit=True, or pass an estimator fitted "
-            "with search.best_params_."
+            f"This {type(search).__name__} has refit={search.refit!r}, so no estimator is "
+            "fitted on all rows. Set refit=True, or pass an estimator fitted with "
+            "search.best_params_."
         )
     check_is_fitted(search, "best_estimator_")
     return search.best_estimator_

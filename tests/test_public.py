@@ -260,6 +260,36 @@ def test_only_the_named_rooms_import(library):
     assert importing <= ONLY_IN[library]
 
 
+@pytest.mark.parametrize("source", SOURCES.keys() - {"_sklearn_compat"})
+def test_private_names_of_scikit_learn_are_in_one_file(source):
+    private = [
+        name
+        for name in imported_modules(SOURCES[source])
+        if name.startswith("sklearn.") and "._" in name
+    ]
+    assert private == []
+
+
+WITHOUT_CALLBACKS = """
+import sys
+import numpy as np
+from sklearn.base import clone
+import skorch  # imports what of scikit-learn 1.9 needs its callbacks
+from sklearn.pipeline import make_pipeline
+sys.modules["sklearn.callback"] = None
+from sklstm import LSTMRegressor, WindowTransformer
+series = np.sin(np.arange(30.0))
+lstm = LSTMRegressor(units=2, epochs=2, random_state=0, device="cpu")
+model = clone(make_pipeline(WindowTransformer(4), lstm)).fit(series[:, None], series)
+print(len(model[-1].history_), hasattr(lstm, "set_callbacks"))
+"""
+
+
+def test_package_works_without_callbacks_of_scikit_learn(tmp_path):
+    # They came with 1.9.
+    assert run_python("-c", WITHOUT_CALLBACKS, cwd=tmp_path) == "2 False\n"
+
+
 def test_cutting_windows_needs_numpy_alone():
     libraries = {name.split(".")[0] for name in imported_modules(SOURCES["windows/_views"])}
     assert libraries == {"collections", "numpy"}

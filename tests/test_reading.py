@@ -387,7 +387,7 @@ def test_targets_of_other_labels_are_matched_by_position(use):
 def test_times_inside_structs_are_an_error(library):
     # y became 1.6e15, the microseconds since 1970.
     module = pytest.importorskip(library)
-    rows = [{"at": datetime.datetime(2024, 1, day)} for day in range(1, 10)]
+    rows = [{"at": datetime(2024, 1, day)} for day in range(1, 10)]
     y = module.Series(rows) if library == "polars" else module.array(rows)
     regressor = LSTMRegressor(2, epochs=1, device="cpu")
     with pytest.raises(TypeError, match="times"):

@@ -1,4 +1,5 @@
-"""A fitted regressor or Pipeline as one ONNX graph.
+"""Export of a fitted regressor or Pipeline as one ONNX graph.
 
-`_onnx` holds the public function; `_parts` collects what the graph of `_graph` is made of.
+Begin with `_onnx`, the public function. `_parts` collects the arrays and plain values that
+`_graph` builds the graph from.
 """

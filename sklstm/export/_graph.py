@@ -1,6 +1,6 @@
-"""The ONNX graph of a fitted model: windows in, predictions in the target's units out.
+"""The ONNX graph of a fitted model, from windows to predictions in the target's units.
 
-Imports onnx at the top; who imports this file does so only where a graph is made.
+This file imports onnx, which is optional: import it only to make a graph.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sklstm._network._cells import GATES, ONNX_GATES
 from sklstm.export._parts import Parts
 
-# Known to runtimes since 2023, and has all that the graph needs.
+# Supported by runtimes since 2023; contains every operator that the graph needs.
 OPSET = 18
 IR_VERSION = 8
 
@@ -25,39 +25,41 @@ GATES_OF_ONNX = [GATES.index(gate) for gate in ONNX_GATES]
 
 
 class Graph:
-    """Nodes and constants in the order in which they are made, each with one name."""
+    """Nodes and constants of a graph, in the order in which they are made."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def constant(self, values: ArrayLike, name: str = "constant") -> str:
-        """Keep an array, and give its name."""
+        """Add an array, and return its name."""
         name = f"{name}_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def node(self, operator: str, *inputs: Any, output: str = "", **attributes: Any) -> str:
-        """Apply an operator to names and arrays, and give the name of its output."""
+    def node(
+        self, operator: str, *inputs: ArrayLike, output: str = "", **attributes: Any
+    ) -> str:
+        """Apply an operator to names and arrays, and return the name of its output."""
         return self.several(operator, *inputs, outputs=[output], **attributes)[0]
 
     def several(
-        self, operator: str, *inputs: Any, outputs: list[str], **attributes: Any
+        self, operator: str, *inputs: ArrayLike, outputs: list[str], **attributes: Any
     ) -> list[str]:
-        """The same for an operator of several outputs; "" for names of our own."""
+        """Apply an operator with several outputs; "" stands for a generated name."""
         number = len(self.nodes)
         names = [name or f"{operator}_{number}_{i}" for i, name in enumerate(outputs)]
-        inputs = tuple(x if isinstance(x, str) else self.constant(x) for x in inputs)
+        input_names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
         self.nodes.append(
             helper.make_node(
-                operator, inputs, names, name=f"{operator}_{number}", **attributes
+                operator, input_names, names, name=f"{operator}_{number}", **attributes
             )
         )
         return names
 
 
 def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.ModelProto:
-    """The model; rows that `predict` would refuse get NaN."""
+    """Make the model; rows that `predict` would reject get NaN."""
     graph = Graph()
     steps = _network_input(graph, parts)
     n_known, is_usable = _known_steps(graph, steps, parts.network_shape[0])
@@ -88,12 +90,12 @@ def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.Mo
 
 
 def _network_input(graph: Graph, parts: Parts) -> str:
-    """What the network reads: (n, seq_length, n_features), scaled, float32."""
+    """Scale the windows, (n, seq_length, n_features), in float64 and cast to float32."""
     steps = graph.node("Cast", INPUT, to=TensorProto.DOUBLE)
     for operator, values in parts.scaling:
         scaled = graph.node(operator, steps, values)
         if operator in ("Max", "Min"):
-            # What no prediction is made of is to reach the checks as it is.
+            # NaN and inf must reach the checks below unclipped.
             is_nan, is_inf = graph.node("IsNaN", steps), graph.node("IsInf", steps)
             scaled = graph.node("Where", graph.node("Or", is_nan, is_inf), steps, scaled)
         steps = scaled
@@ -104,16 +106,16 @@ def _network_input(graph: Graph, parts: Parts) -> str:
 
 
 def _known_steps(graph: Graph, steps: str, seq_length: int) -> tuple[str, str]:
-    """How many last steps of each window are known, (n,); and whether it is one, (n, 1).
+    """Count the known steps of each window, (n,), and check it, (n, 1).
 
-    It is one if it holds no inf, and NaN in whole steps at its start only.
+    A window is valid if it contains no inf, and NaN only in whole steps at its start.
     """
     by_feature, by_step = np.array([2]), np.array([1])
     is_missing = _as_float(graph, graph.node("IsNaN", steps))  # (n, seq_length, F)
     is_unknown = graph.node("ReduceMin", is_missing, by_feature, keepdims=0)
     has_missing = graph.node("ReduceMax", is_missing, by_feature, keepdims=0)
     is_known = graph.node("Sub", np.float32(1), is_unknown)
-    # A known step after the last is the first one of a window that has no other.
+    # With a known step appended, a window without any has its first one there.
     is_known = graph.node("Pad", is_known, np.array([0, 0, 0, 1]), np.float32(1))
     n_unknown = graph.node("ArgMax", is_known, axis=1, keepdims=1)  # (n, 1), int64
     n_missing = graph.node("ReduceSum", has_missing, by_step, keepdims=1)
@@ -132,7 +134,7 @@ def _known_steps(graph: Graph, steps: str, seq_length: int) -> tuple[str, str]:
 
 
 def _network(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
-    """Outputs of the module, (n, n_outputs)."""
+    """Compute the outputs of the module, (n, n_outputs)."""
     weights = parts.weights
     has_steps = graph.node("Greater", n_known, np.int64(0))
     has_steps = graph.node("Unsqueeze", has_steps, np.array([1]))  # (n, 1)
@@ -142,7 +144,7 @@ def _network(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
         relative = graph.node("Sub", steps, last_step)
         linear = _linear_map(graph, relative, last_step, parts)
     hidden = _last_hidden(graph, relative, n_known, parts)
-    # Without steps, the state before the first one.
+    # Without steps, the initial state counts.
     hidden = graph.node("Where", has_steps, hidden, np.float32(0))
     outputs = graph.node(
         "Gemm", hidden, weights["dense.weight"], weights["dense.bias"], transB=1
@@ -166,9 +168,9 @@ def _linear_map(graph: Graph, relative: str, last_step: str, parts: Parts) -> st
 
 
 def _last_hidden(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
-    """Last hidden states of the last layer, both directions side by side."""
-    # Known steps first, in their order, as the operator reads sequences of a length each;
-    # at least one, since not every runtime takes a length of none.
+    """Compute the last hidden states of the last layer, directions side by side."""
+    # Known steps first, in their order: the operator reads sequences of given lengths. At
+    # least one step, since not every runtime accepts a length of 0.
     n_read = graph.node("Max", n_known, np.int64(1))
     backwards = graph.node(
         "Slice",
@@ -201,7 +203,7 @@ def _last_hidden(graph: Graph, steps: str, n_known: str, parts: Parts) -> str:
 
 
 def _layer_weights(parts: Parts, layer: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Of the operator: W (directions, 4 units, F), R (..., units), B (..., 8 units)."""
+    """Stack the operator's W (directions, 4 units, F), R (…, units) and B (…, 8 units)."""
     suffixes = [f"l{layer}", f"l{layer}_reverse"][: 1 + parts.bidirectional]
 
     def stacked(name: str) -> NDArray:

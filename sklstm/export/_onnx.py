@@ -14,7 +14,7 @@ from sklstm._storage._checksum import versions
 from sklstm._storage._files import path_beside, write_atomically
 from sklstm.export._parts import Parts, parts_of
 
-# What protobuf, the format of the file, can hold, less room for all but the weights.
+# Largest size of a protobuf file, the format of ONNX, less room for all but the weights.
 LARGEST_BYTES = 2**31 - 2**20
 
 
@@ -26,42 +26,42 @@ def to_onnx(
 ) -> str:
     """Write a fitted model as one ONNX graph, from windows to predictions.
 
-    The graph does what `predict` does with windows: it scales the features, runs the
-    network and gives predictions in the target's units. It runs wherever there is an ONNX
-    runtime, without Python, scikit-learn or torch.
+    Like `predict`, the graph scales the features of windows, runs the network and returns
+    predictions in the target's units. It runs in any ONNX runtime, without Python,
+    scikit-learn or torch.
 
     Its input, ``"windows"``, has the shape (n, seq_length, n_features) and the dtype
-    `dtype`, with any number n of windows. Its output, ``"predictions"``, is float64, of
-    the shape (n,) or (n, n_outputs) that `predict` gives. Windows are cut outside, as
-    :func:`make_windows` and :class:`WindowTransformer` cut them, from the series as it
-    entered the Pipeline, not scaled.
+    `dtype`, with any number n of windows. Its output, ``"predictions"``, is float64 and has
+    the shape that `predict` returns, (n,) or (n, n_outputs). Build the windows outside the
+    graph, as :func:`make_windows` and :class:`WindowTransformer` do, from the unscaled
+    series that the Pipeline reads.
 
-    Leading NaN steps are not known yet, and the window is predicted from the others, as in
-    `predict`. A window that `predict` refuses, because it holds inf, or NaN elsewhere, gets
-    NaN.
+    Leading NaN steps count as not known yet, and the window is predicted from the others,
+    as in `predict`. The prediction is NaN for a window that `predict` rejects, because it
+    contains inf, or NaN elsewhere.
 
     Parameters
     ----------
     estimator : estimator
         A fitted :class:`LSTMRegressor`; a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one, with a :class:`WindowTransformer` before it or not, and before that any number
-        of StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and "passthrough"; or a
-        fitted search over either, whose best estimator is taken.
+        one, optionally after a :class:`WindowTransformer`, and before that any number of
+        StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and "passthrough"; or a
+        fitted search over either, whose best estimator is exported.
 
     path : str or path-like
-        The file, by convention ending in ``.onnx``. A file that is there is replaced, once
-        the new one is complete.
+        The file, by convention ending in ``.onnx``. An existing file is replaced once the
+        new one is complete.
 
     dtype : {"float32", "float64"}, default="float32"
-        Of the windows that the graph reads. "float64" loses no digit of series whose level
-        is many times their variation; "float32" is half as large, and what most callers
-        of ONNX send.
+        Dtype of the windows that the graph reads. "float32" is half as large, and what
+        most callers of ONNX send; "float64" keeps all digits of a series whose level is
+        many times its variation.
 
     Returns
     -------
     digest : str
-        SHA-256 of the file, in hexadecimal. An ONNX file holds no checksum: keep the
-        digest beside it and compare before loading.
+        SHA-256 of the file, in hexadecimal. An ONNX file contains no checksum: store the
+        digest with it, and compare before loading.
 
     Raises
     ------
@@ -75,25 +75,25 @@ def to_onnx(
         If `estimator` does not end in an :class:`LSTMRegressor`.
 
     ValueError
-        If a step can not be exported, as PCA or FunctionTransformer, the search has
+        If a step cannot be exported, such as PCA or FunctionTransformer, the search has
         ``refit=False``, or the weights are larger than an ONNX file can be.
 
     OSError
-        If the file can not be written. A file that was there stays.
+        If the file cannot be written. An existing file is left unchanged.
 
     See Also
     --------
-    LSTMRegressor : What can be exported.
-    WindowTransformer : Cuts the windows that the graph reads.
+    LSTMRegressor : Estimator to export.
+    WindowTransformer : Builds the windows that the graph reads.
 
     Notes
     -----
-    The file tells, under the keys of its metadata, ``sklstm``, ``scikit-learn`` and
-    ``torch``, the versions that wrote it, ``seq_length``, ``n_features``, ``n_outputs``
-    and, where they are known, ``horizon`` and ``feature_names`` (a list in JSON).
+    The metadata of the file contain the versions that wrote it (``sklstm``,
+    ``scikit-learn`` and ``torch``), ``seq_length``, ``n_features``, ``n_outputs`` and, if
+    known, ``horizon`` and ``feature_names`` (a list in JSON).
 
-    Pass at least one window to the graph: the LSTM of onnxruntime (1.32) crashes the
-    process if there is none.
+    Pass at least one window to the graph: without any, the LSTM of onnxruntime (1.32)
+    crashes the process.
 
     Examples
     --------
@@ -112,13 +112,13 @@ def to_onnx(
     >>> len(digest)
     64
 
-    Not every step has a counterpart in the graph:
+    Some steps have no counterpart in ONNX:
 
     >>> model = make_pipeline(PCA(2), WindowTransformer(seq_length=8), lstm)
     >>> to_onnx(model.fit(X, X[:, 0]), "model.onnx")
     Traceback (most recent call last):
     ...
-    ValueError: The step 'pca', PCA, can not be exported: before the windows a graph can...
+    ValueError: The step 'pca', PCA, cannot be exported: before the windows, a graph can...
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype should be 'float32' or 'float64', got {dtype!r}.")
@@ -139,7 +139,7 @@ def _checked_model(parts: Parts, dtype: str) -> bytes:
         import onnx
     except ImportError as error:
         raise ImportError(
-            "to_onnx needs the package onnx. Install it by pip install 'sklstm[onnx]'."
+            "to_onnx needs the package onnx. Install it with: pip install 'sklstm[onnx]'."
         ) from error
     from sklstm.export._graph import make_model
 

@@ -1,14 +1,13 @@
-"""What of a fitted estimator goes into an ONNX graph, and what can not. onnx is not here.
+"""The arrays and plain values of a fitted model that its ONNX graph needs.
 
-Scalers are told as operators of ONNX, so that the graph computes what they compute, in
-their order and in float64.
+Scalers become operators of ONNX, so that the graph computes the same, in the same order and
+in float64. onnx itself is not imported here.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -32,9 +31,9 @@ Operations = list[tuple[str, NDArray[np.float64]]]
 class Parts:
     """A fitted model as arrays and plain values.
 
-    `window_shape` is that of the windows that enter, `network_shape` the one that the
-    network reads, which differs where windows are flat. `weights` are those of the
-    module's `state_dict`; `horizon` is None where windows are cut elsewhere.
+    `window_shape` is the shape of the graph's input windows, `network_shape` that of the
+    network's, which differs if the windows are flat. `weights` are those of the module's
+    `state_dict`. `horizon` is None if the model contains no WindowTransformer.
     """
 
     window_shape: tuple[int, int]
@@ -50,8 +49,8 @@ class Parts:
     target_shape: tuple[int, ...]
 
 
-def parts_of(estimator: Any) -> Parts:
-    """The parts of a regressor, or of a Pipeline or search that ends in one."""
+def parts_of(estimator: BaseEstimator) -> Parts:
+    """Collect the parts of a regressor, or of a Pipeline or search that ends in one."""
     *before, (name, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
         raise TypeError(
@@ -65,7 +64,7 @@ def parts_of(estimator: Any) -> Parts:
     network_shape = tuple(regressor.window_shape_)
     n_features = network_shape[1] if transformer is None else transformer.n_features_in_
     scaling = [operation for _, step in before for operation in _operations(step)]
-    if transformer is None:  # the columns of a table, which are the steps
+    if transformer is None:  # the columns of the table are the steps
         scaling = [(operator, values.reshape(-1, 1)) for operator, values in scaling]
     fitted = regressor._fitted()
     module, scaler = fitted.net.own_module, fitted.scaler
@@ -87,25 +86,25 @@ def parts_of(estimator: Any) -> Parts:
     )
 
 
-def _ends_in_windows(steps: list[tuple[str, Any]]) -> bool:
+def _ends_in_windows(steps: list[tuple[str, BaseEstimator]]) -> bool:
     return bool(steps) and isinstance(steps[-1][1], WindowTransformer)
 
 
-def _check_is_scaler(name: str, step: Any) -> None:
-    # Not what inherits from one, which may compute otherwise.
+def _check_is_scaler(name: str, step: BaseEstimator) -> None:
+    # A subclass may compute something else.
     if type(step) in SCALERS:
         check_is_fitted(step)
         return
     scalers = ", ".join(scaler.__name__ for scaler in SCALERS)
     raise ValueError(
-        f"The step {name!r}, {type(step).__name__}, can not be exported: before the "
-        f"windows a graph can hold {scalers}. Do what the step does before the graph, and "
-        "export the regressor alone, to_onnx(model[-1], path)."
+        f"The step {name!r}, {type(step).__name__}, cannot be exported: before the "
+        f"windows, a graph can contain {scalers}. Apply the step yourself before running "
+        "the graph, and export the regressor alone: to_onnx(model[-1], path)."
     )
 
 
 def _operations(scaler: BaseEstimator) -> Operations:
-    operations: list[tuple[str, Any]] = []
+    operations: list[tuple[str, ArrayLike]] = []
     if isinstance(scaler, StandardScaler):
         if scaler.with_mean:
             operations.append(("Sub", scaler.mean_))
@@ -127,5 +126,5 @@ def _operations(scaler: BaseEstimator) -> Operations:
     return [(name, np.asarray(values, dtype=np.float64)) for name, values in operations]
 
 
-def _clipping(low: float, high: float) -> list[tuple[str, Any]]:
+def _clipping(low: float, high: float) -> list[tuple[str, ArrayLike]]:
     return [("Max", low), ("Min", high)]

@@ -1,5 +1,5 @@
-"""Looking into a fitted regressor: its gates and gradients, and the displays.
+"""Gates and gradients of a fitted regressor, and the displays.
 
-`_gates` holds the functions, over the equations of `_equations`; the displays share
-`_axes`.
+Begin with `_gates`, the public functions. `_equations` computes them step by step; each
+display has a file of its own, and all draw by `_axes`.
 """

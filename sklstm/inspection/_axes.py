@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Style = dict[str, Any]  # keywords of matplotlib
 Corner = Literal["upper left", "upper right"]
 
-# Largest number of points that are marked one by one.
+# Series of up to this many points get a marker at each.
 FEW_POINTS = 60
 INCHES_OF_DATE = 0.5
 LEGEND_STYLE: Style = {"frameon": False, "fontsize": "small", "columnspacing": 1.4}
@@ -116,7 +116,6 @@ def add_legend(
     *,
     is_own_figure: bool,
     loc: Corner = "upper left",
-    bottom: float | None = None,
 ) -> None:
     """Add a legend that covers nothing: above a figure of ours, else inside the Axes."""
     if is_own_figure:
@@ -125,10 +124,10 @@ def add_legend(
             handles, labels, loc="outside upper center", ncols=6, **LEGEND_STYLE
         )
     else:
-        add_legend_inside(ax, loc=loc, bottom=bottom)
+        add_legend_inside(ax, loc=loc)
 
 
-def add_legend_inside(ax: "Axes", *, loc: Corner, bottom: float | None) -> None:
+def add_legend_inside(ax: "Axes", *, loc: Corner) -> None:
     """Add a legend above what is drawn, by raising the upper limit of the Axes.
 
     matplotlib's "best" place covers a series that fills the Axes.
@@ -141,7 +140,6 @@ def add_legend_inside(ax: "Axes", *, loc: Corner, bottom: float | None) -> None:
         n_columns = max(int(width // max(widths)), 1)
     n_lines = -(-len(labels) // n_columns)
     low, high = ax.get_ylim()
-    low = low if bottom is None else bottom
     share = max(1 - (0.12 + 0.2 * n_lines) / height, 0.4)
     # auto=None: what is drawn later may still move the limits.
     ax.set_ylim(low, low + (high - low) / share, auto=None)

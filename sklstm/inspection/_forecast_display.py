@@ -1,4 +1,4 @@
-"""ForecastDisplay: true against predicted values, along the series."""
+"""ForecastDisplay: true and predicted values over time."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,54 +32,54 @@ if TYPE_CHECKING:
 
 
 class ForecastDisplay:
-    """Forecast of a series: true and predicted values, row after row.
+    """Forecast of a series: true and predicted values over time.
 
-    Create one by :meth:`from_estimator` or :meth:`from_predictions`. Several outputs are
-    drawn below each other. Rows that were predicted from an incomplete window, the warm-up
-    rows, are shaded.
+    Create one with :meth:`from_estimator` or :meth:`from_predictions`. Several outputs are
+    drawn below each other. Warm-up rows, which are predicted from an incomplete window, are
+    shaded.
 
     Parameters
     ----------
     y_true : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        True values; NaN where they are not known.
+        True values; NaN if unknown.
 
     y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Predicted values, in the same units.
 
     positions : ndarray of shape (n_samples,), default=None
-        Where the rows stand on the axis of time; row numbers by default.
+        Positions of the rows on the time axis; row numbers by default.
 
     warm_up : ndarray of bool of shape (n_samples,), default=None
-        Which rows were predicted from an incomplete window; none by default.
+        Rows predicted from an incomplete window; none by default.
 
     output_names : list of str, default=None
-        Names of the outputs, for the vertical axes.
+        Names of the outputs, used as labels of the vertical axes.
 
     xlabel : str, default="row"
-        Name of the axis of time.
+        Name of the time axis.
 
     Attributes
     ----------
     true_lines_, pred_lines_ : list of matplotlib Line2D
-        Lines of the true and of the predicted values, for each output.
+        Lines of the true and of the predicted values, one for each output.
 
     warm_up_spans_ : list of list of matplotlib Rectangle
-        Shades of the warm-up rows, for each output; empty lists where there are none.
+        Shaded warm-up rows of each output; an empty list if there are none.
 
     axes_ : ndarray of shape (n_outputs,)
         Axes of each output.
 
     ax_ : matplotlib Axes
-        The first of them.
+        The first of these Axes.
 
     figure_ : matplotlib Figure
-        Figure that they stand in.
+        Figure of the Axes.
 
     See Also
     --------
-    HistoryDisplay : The loss of each epoch in training.
-    GateDisplay : What the gates do along the series.
-    sklearn.metrics.PredictionErrorDisplay : Errors by predicted value, time aside.
+    HistoryDisplay : Plot of the loss in each epoch of training.
+    GateDisplay : Plot of the gates over the series.
+    sklearn.metrics.PredictionErrorDisplay : Plot of errors by predicted value.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class ForecastDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of n_outputs of them, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
@@ -146,12 +146,12 @@ class ForecastDisplay:
         Returns
         -------
         display : ForecastDisplay
-            The display, with the attributes that hold what was drawn.
+            The display, with what was drawn as attributes.
 
         Raises
         ------
         ValueError
-            If `ax` holds another number of Axes than there are outputs.
+            If the number of Axes in `ax` is not the number of outputs.
 
         ImportError
             If matplotlib is not installed.
@@ -208,7 +208,7 @@ class ForecastDisplay:
         pred_kwargs: Style | None = None,
         warm_up_kwargs: Style | None = None,
     ) -> Self:
-        """Predict and draw the prediction beside the true values.
+        """Predict, and draw the predictions with the true values.
 
         Parameters
         ----------
@@ -221,11 +221,11 @@ class ForecastDisplay:
             What ``estimator.predict`` takes.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True values. Names of the outputs and the axis of time are taken from a pandas
-            object, the latter from `X` if `y` is an array.
+            True values. A pandas object also gives the names of the outputs and the times
+            of the rows; if `y` is an array, the times are taken from `X`.
 
         ax : matplotlib Axes or array of n_outputs of them, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
@@ -241,8 +241,8 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If `estimator` does not end in an :class:`LSTMRegressor`, or `y` has another
-            shape than the predictions.
+            If `estimator` does not end in an :class:`LSTMRegressor`, or the shape of `y` is
+            not that of the predictions.
 
         NotFittedError
             If `estimator` is not fitted.
@@ -280,26 +280,26 @@ class ForecastDisplay:
         pred_kwargs: Style | None = None,
         warm_up_kwargs: Style | None = None,
     ) -> Self:
-        """Draw predictions beside the true values.
+        """Draw predictions with the true values.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True values; NaN where they are not known. Names of the outputs are taken from
-            a pandas object.
+            True values; NaN if unknown. A pandas object also gives the names of the
+            outputs.
 
         y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions, by any regressor.
+            Predictions of any regressor.
 
         index : array-like of shape (n_samples,), default=None
-            Times or numbers of the rows; by default those of `y_true` if it is a pandas
-            object, and row numbers if not.
+            Times or numbers of the rows. By default the index of `y_true` if it is a pandas
+            object, else row numbers.
 
         warm_up : array-like of bool of shape (n_samples,), default=None
-            Rows to shade, as predicted from an incomplete window; none by default.
+            Rows to shade as predicted from an incomplete window; none by default.
 
         ax : matplotlib Axes or array of n_outputs of them, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
@@ -315,7 +315,7 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If the shapes do not agree.
+            If the shapes differ.
 
         ImportError
             If matplotlib is not installed.
@@ -377,7 +377,7 @@ def _check_same_shape(expected: tuple[int, ...], **shapes: tuple[int, ...]) -> N
     for name, shape in shapes.items():
         if shape != expected:
             raise ValueError(
-                f"{name} should be of shape {expected}, as y_true has it, got {shape}."
+                f"{name} should be of shape {expected}, like y_true, got {shape}."
             )
 
 

@@ -51,19 +51,19 @@ UNIT_STYLES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
 class GateDisplay:
-    """Gates, cell state and hidden state of an LSTM, step after step.
+    """Gates, cell state and hidden state of an LSTM, step by step.
 
-    Create one by :meth:`from_estimator`: over the steps of one window, or over the rows of
-    a series, each at the end of its window. Each part is shown by its mean over the units
-    and the range from the 10th to the 90th percentile of them; single units can be added.
+    Create one with :meth:`from_estimator`: over the steps of one window, or over the rows
+    of a series, each at the end of its window. Each part is drawn as its mean over the
+    units and the range from their 10th to their 90th percentile; single units can be added.
 
     Parameters
     ----------
     parts : dict of str to ndarray of shape (n_points, units)
-        The values, by the names that :func:`gates` gives them.
+        The values, named as in :func:`gates`.
 
     positions : ndarray of shape (n_points,), default=None
-        Where the points stand on the horizontal axis; counted from 1 by default.
+        Horizontal position of each point; counted from 1 by default.
 
     xlabel : str, default="step of the window"
         Name of the horizontal axis.
@@ -71,7 +71,7 @@ class GateDisplay:
     Attributes
     ----------
     lines_ : dict of str to matplotlib Line2D
-        Mean over the units, for each part that is drawn.
+        Mean over the units, for each part drawn.
 
     bands_ : dict of str to matplotlib PolyCollection
         Range of the units.
@@ -86,7 +86,7 @@ class GateDisplay:
         The first of them.
 
     figure_ : matplotlib Figure
-        Figure that they stand in.
+        Figure of the Axes.
 
     See Also
     --------
@@ -138,14 +138,14 @@ class GateDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
-            Where to draw, one Axes for each of `names`; a new figure by default.
+            Axes to draw on, one for each of `names`; a new figure by default.
 
         names : sequence of str, default=None
             Which parts to draw, such as ``["forget_gate", "cell_state"]``; all six by
             default.
 
         units : sequence of int, default=()
-            Units to draw by themselves.
+            Units to draw individually.
 
         line_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the mean.
@@ -159,13 +159,13 @@ class GateDisplay:
         Returns
         -------
         display : GateDisplay
-            The display, with the attributes that hold what was drawn.
+            The display, with what was drawn as attributes.
 
         Raises
         ------
         ValueError
-            If there is no such part or unit, or `ax` holds another number of Axes than
-            there are `names`.
+            If there is no such part or unit, or the number of Axes in `ax` is not that of
+            `names`.
 
         ImportError
             If matplotlib is not installed.
@@ -222,26 +222,26 @@ class GateDisplay:
             What ``estimator.predict`` takes.
 
         row : int, default=None
-            Row whose window is drawn, step by step; negative ones count from the end. By
-            default all rows are drawn, each by the step of its window that was read last.
-            Where `X` is a single window, that one is drawn.
+            Row whose window is drawn, step by step; negative numbers count from the end. By
+            default all rows are drawn, each at the last step read of its window. If `X` is
+            a single window, its steps are drawn.
 
         layer : int, default=-1
-            Which layer, from the one that reads the window (0) to the last one (-1).
+            Which layer: 0 is the one that reads the window, -1 the last one.
 
         direction : {"forward", "backward"}, default="forward"
             "backward" is the LSTM of a bidirectional layer that reads the window from its
             last step to its first.
 
         ax : matplotlib Axes or array of them, default=None
-            Where to draw, one Axes for each of `names`; a new figure by default.
+            Axes to draw on, one for each of `names`; a new figure by default.
 
         names : sequence of str, default=None
             Which parts to draw, such as ``["forget_gate", "cell_state"]``; all six by
             default.
 
         units : sequence of int, default=()
-            Units to draw by themselves.
+            Units to draw individually.
 
         line_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the mean.
@@ -261,7 +261,7 @@ class GateDisplay:
         ------
         ValueError
             If there is no such row, layer, direction, part or unit, `estimator` does not
-            end in an :class:`LSTMRegressor`, or `X` is not what it predicts from.
+            end in an :class:`LSTMRegressor`, or cannot predict from `X`.
 
         NotFittedError
             If `estimator` is not fitted.
@@ -274,14 +274,17 @@ class GateDisplay:
         windows, n_known, _ = check_windows(
             regressor, windows, like=regressor._fitted().shape.inputs
         )
-        which = {"layer": layer, "direction": direction}
         if row is None and len(windows) > 1:
-            parts = parts_of_windows(regressor, windows, n_known, **which)
+            parts = parts_of_windows(
+                regressor, windows, n_known, layer=layer, direction=direction
+            )
             positions, xlabel = row_positions(table_index(X), len(windows))
             display = cls(parts, positions=positions, xlabel=xlabel)
         else:
             one = [_check_row(row or 0, len(windows))]
-            parts = parts_of_steps(regressor, windows[one], n_known[one], **which)
+            parts = parts_of_steps(
+                regressor, windows[one], n_known[one], layer=layer, direction=direction
+            )
             display = cls({part: values[0] for part, values in parts.items()})
         return display.plot(
             ax=ax,
@@ -299,7 +302,7 @@ class GateDisplay:
         values = self.parts[name]
         n_points, n_units = values.shape
         line_style = {
-            "label": f"mean of {n_units} units" if n_units > 1 else "the one unit",
+            "label": f"mean of {n_units} units" if n_units > 1 else "the only unit",
             "color": "C0",
             "linewidth": 1.8,
             "marker": "o" if n_points <= FEW_POINTS else "",
@@ -335,7 +338,7 @@ class GateDisplay:
 
     def _label_positions(self, axes: "Axes") -> None:
         label_positions(axes, self._x())
-        if self.positions is None:  # unknown steps have their place too
+        if self.positions is None:  # show unknown steps as gaps
             n_steps = len(self._x())
             axes.set_xlim(0.5 - 0.02 * n_steps, n_steps + 0.5 + 0.02 * n_steps)
         place = axes.get_subplotspec()

@@ -1,11 +1,11 @@
-"""gates and cell_gradient: what happens inside a fitted regressor, window by window.
+"""gates and cell_gradient: the inner states of a fitted regressor, window by window.
 
-Here windows are handed on in parts; the arithmetic is that of `_gates`.
+Windows are passed on a few at a time; the arithmetic is in `_equations`.
 """
 
 from collections.abc import Iterator
 from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,8 +27,8 @@ from sklstm.inspection._equations import (
 )
 from sklstm.windows._views import iter_chunks
 
-# What is computed at once, beside the result. Larger parts gain nothing: Jacobians of 16
-# windows at a time are as fast, window by window, as of 256.
+# Memory for intermediate results. More gains nothing: Jacobians of 16 windows at a time
+# take as long per window as those of 256.
 BYTES_AT_ONCE = 2**24
 
 
@@ -49,8 +49,8 @@ def gates(
 ) -> Bunch:
     """Compute the gates and states of a fitted LSTM at every step of every window.
 
-    In each step an LSTM [1]_ with forget gates [2]_ computes, from the step ``x_t`` and the
-    hidden state ``h_{t-1}`` before it,
+    At each step, an LSTM [1]_ with forget gates [2]_ computes from the step ``x_t`` and the
+    previous hidden state ``h_{t-1}``
 
     - ``i_t = sigmoid(W_i x_t + U_i h_{t-1} + b_i)``, the input gate,
     - ``f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f)``, the forget gate,
@@ -59,8 +59,8 @@ def gates(
     - ``c_t = f_t * c_{t-1} + i_t * g_t``, the cell state, and
     - ``h_t = o_t * tanh(c_t)``, the hidden state, all of them unit by unit.
 
-    They are computed anew from the weights, in float64; training and prediction stay on
-    torch's own LSTM.
+    They are recomputed from the weights in float64; training and prediction use torch's own
+    LSTM.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def gates(
         Pipeline with a :class:`WindowTransformer`.
 
     layer : int, default=-1
-        Which of the ``num_layers`` layers, from the one that reads the window (0) to the
-        one that the prediction is made from (-1).
+        Which of the ``num_layers`` layers: 0 is the one that reads the window, -1 the one
+        that the prediction is made from.
 
     direction : {"forward", "backward"}, default="forward"
         "backward" is the LSTM of a bidirectional layer that reads the window from its last
@@ -85,25 +85,25 @@ def gates(
     Returns
     -------
     parts : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, whose items are all ndarrays of shape (n_samples,
-        seq_length, units). Steps are in the order of the window, for both directions, and
-        NaN where `X` does not know them.
+        Dictionary-like object of ndarrays, each of shape (n_samples, seq_length, units).
+        Steps are in the order of the window, for both directions. Steps that are missing
+        in `X` are NaN.
 
         input_gate, forget_gate, output_gate
-            Between 0 (shut) and 1 (open).
+            Between 0 (closed) and 1 (open).
         candidate
-            Between -1 and 1; what the input gate lets into the cell state.
+            Between -1 and 1; the input gate scales it before it enters the cell state.
         cell_state
             After the step.
         hidden_state
-            After the step, between -1 and 1; of the last layer, the one after the step
-            that was read last is what the dense layer reads.
+            After the step, between -1 and 1. The dense layer reads the hidden state of the
+            last layer after the last step read.
 
     Raises
     ------
     ValueError
-        If `estimator` does not end in an :class:`LSTMRegressor`, `X` is not what it
-        predicts from, or it has no such layer or direction.
+        If `estimator` does not end in an :class:`LSTMRegressor`, cannot predict from `X`,
+        or has no such layer or direction.
 
     NotFittedError
         If `estimator` is not fitted.
@@ -111,17 +111,17 @@ def gates(
     See Also
     --------
     cell_gradient : How much the last cell state depends on each earlier one.
-    GateDisplay : Draws what this function computes.
+    GateDisplay : Plot of the gates and states.
 
     Notes
     -----
     The result takes 48 bytes for each window, step and unit: 2.4 GB for 10,000 windows of
-    100 steps and 50 units. What is needed beside it stays below some 20 MB. To look at a
-    few windows of a long series, cut them out behind the Pipeline's other steps:
+    100 steps and 50 units. Intermediate results stay below about 20 MB. To look at a few
+    windows of a long series, select them after the Pipeline's other steps:
     ``gates(model[-1], model[:-1].transform(X)[rows])``.
 
-    With ``residual=True`` the LSTM reads each window relative to its last step, and the
-    gates are those of what it reads.
+    With ``residual=True`` the LSTM reads each window relative to its last step, and so do
+    the gates.
 
     References
     ----------
@@ -181,14 +181,14 @@ def cell_gradient(
 
     For each step ``t`` of a window of ``T`` steps, this is the norm of the
     (units, units) matrix of derivatives ``dc_T / dc_t``: the factor by which a small change
-    of the cell state after step ``t`` has grown or shrunk when the window is read to its
-    end. Backpropagation through time multiplies the error by the same matrix on its way
-    back. It is 1 at the last step; a value near 0 says that what the cell holds after
-    step ``t`` hardly matters to the end, and that training could hardly learn from it: the
-    gradient has vanished [1]_ [2]_. A value above 1 is a gradient that grows.
+    of the cell state after step ``t`` has grown or shrunk by the end of the window.
+    Backpropagation through time multiplies the error by the same matrix in the backward
+    pass. The norm is 1 at the last step. A value near 0 means that the cell state after
+    step ``t`` hardly affects the last one, and that training could hardly learn from it:
+    the gradient has vanished [1]_ [2]_. A value above 1 is a gradient that grows.
 
-    The derivative is the whole one. A cell state goes into the next one directly, times the
-    forget gate, and through the hidden state into all four gates of the next step.
+    This is the total derivative. A cell state enters the next one directly, scaled by the
+    forget gate, and through the hidden state all four gates of the next step.
 
     Parameters
     ----------
@@ -202,9 +202,8 @@ def cell_gradient(
         Pipeline with a :class:`WindowTransformer`.
 
     layer : int, default=-1
-        Which of the ``num_layers`` layers, from the one that reads the window (0) to the
-        one that the prediction is made from (-1). The derivative is inside one layer: cell
-        states of another do not come into it.
+        Which of the ``num_layers`` layers: 0 is the one that reads the window, -1 the one
+        that the prediction is made from. The derivative stays within this layer.
 
     direction : {"forward", "backward"}, default="forward"
         "backward" is the LSTM of a bidirectional layer that reads the window from its last
@@ -212,42 +211,42 @@ def cell_gradient(
         step.
 
     path : {"all", "direct"}, default="all"
-        "direct" leaves out what goes through the hidden state, as if the gates were
+        "direct" ignores the path through the hidden state, as if the gates were
         constants. The matrix is then diagonal, and each unit's entry the product of its
         forget gates after step ``t``.
 
     norm : {"spectral", "rms"}, default="spectral"
-        "spectral" is the largest singular value: the factor for the change that is passed
-        on best. "rms" is the root mean square of the singular values (the Frobenius norm
-        divided by ``sqrt(units)``): the factor for a change in a random direction. One
-        unit that keeps its value, among many that forget, gives a "spectral" of about 1
-        and an "rms" of about ``1 / sqrt(units)``. "rms" takes half the time or less.
+        "spectral" is the largest singular value: the factor for the change that is
+        preserved best. "rms" is the root mean square of the singular values (the
+        Frobenius norm divided by ``sqrt(units)``): the factor for a change in a random
+        direction. If one unit keeps its value and all others forget, "spectral" is about 1
+        and "rms" about ``1 / sqrt(units)``. "rms" takes at most half the time.
 
     Returns
     -------
     norms : ndarray of shape (n_samples, seq_length)
-        Steps are in the order of the window, for both directions, and NaN where `X` does
-        not know them.
+        Steps are in the order of the window, for both directions. Steps that are missing
+        in `X` are NaN.
 
     Raises
     ------
     ValueError
-        If `estimator` does not end in an :class:`LSTMRegressor`, `X` is not what it
-        predicts from, or it has no such layer or direction.
+        If `estimator` does not end in an :class:`LSTMRegressor`, cannot predict from `X`,
+        or has no such layer or direction.
 
     NotFittedError
         If `estimator` is not fitted.
 
     See Also
     --------
-    gates : The gates that this derivative is made of.
+    gates : The gates that make up this derivative.
 
     Notes
     -----
     The time grows with ``n_samples * seq_length * units ** 3``. 10,000 windows of 100
     steps and 50 units took five minutes on one core of a busy machine, half of that with
-    ``norm="rms"``, and 25 s with ``path="direct"``. Memory beside the result stays below
-    some 20 MB up to 300 units, and grows with ``units ** 2`` beyond.
+    ``norm="rms"``, and 25 s with ``path="direct"``. Intermediate results stay below about
+    20 MB up to 300 units, and grow with ``units ** 2`` beyond.
 
     References
     ----------
@@ -290,24 +289,38 @@ def cell_gradient(
 
 
 def parts_of_steps(
-    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.integer], **which: Any
+    regressor: LSTMRegressor,
+    windows: NDArray,
+    n_known: NDArray[np.integer],
+    *,
+    layer: int,
+    direction: str,
 ) -> Bunch:
-    """All parts of one cell at every step, each (n_samples, seq_length, units)."""
+    """Compute the parts of one cell at every step, each (n_samples, seq_length, units)."""
     shape = (*windows.shape[:2], regressor.net_.architecture.units)
     parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
-    for rows, known, states, _ in iter_states(regressor, windows, n_known, **which):
+    for rows, known, states, _ in iter_states(
+        regressor, windows, n_known, layer=layer, direction=direction
+    ):
         for part in PARTS:
             parts[part][rows, known] = states[part]
     return parts
 
 
 def parts_of_windows(
-    regressor: LSTMRegressor, windows: NDArray, n_known: NDArray[np.integer], **which: Any
+    regressor: LSTMRegressor,
+    windows: NDArray,
+    n_known: NDArray[np.integer],
+    *,
+    layer: int,
+    direction: str,
 ) -> Bunch:
-    """The same at the step of each window that is read last, (n_samples, units)."""
+    """Compute the parts of one cell after the last step read, each (n_samples, units)."""
     shape = (len(windows), regressor.net_.architecture.units)
     parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
-    for rows, _, states, cell in iter_states(regressor, windows, n_known, **which):
+    for rows, _, states, cell in iter_states(
+        regressor, windows, n_known, layer=layer, direction=direction
+    ):
         last_read = 0 if cell.direction == "backward" else -1
         for part in PARTS:
             parts[part][rows] = states[part][:, last_read]
@@ -322,7 +335,7 @@ def iter_states(
     layer: int,
     direction: str,
 ) -> Iterator[tuple[NDArray[np.integer], slice, States, Cell]]:
-    """Rows that know equally many steps, which steps, and all parts of the cell there."""
+    """Yield rows with equally many known steps, these steps, and the cell's parts there."""
     module, architecture = regressor.net_.own_module, regressor.net_.architecture
     weights = {
         name.removeprefix("lstm."): weight.cpu().numpy()
@@ -332,7 +345,7 @@ def iter_states(
     layers = make_layers(weights, num_layers=architecture.num_layers)
     layer, cell = _check_cell(layers, layer, direction)
     seq_length, units = windows.shape[1], architecture.units
-    # Some (T, units) arrays of this part and of the one before, and some Jacobians.
+    # Some (T, units) arrays of this chunk and of the previous one, and some Jacobians.
     n_bytes = 8 * (24 * len(layers[0]) * seq_length * units + 12 * units**2)
     n_at_once = max(BYTES_AT_ONCE // n_bytes, 1)
     for length in np.unique(n_known[n_known > 0]):
@@ -340,7 +353,7 @@ def iter_states(
         all_rows = np.flatnonzero(n_known == length)
         for part in iter_chunks(len(all_rows), n_at_once):
             rows = all_rows[part]
-            # Rounded, and made relative, as the network does it, in float32.
+            # In float32 up to here, as in the network.
             steps = windows[rows, known].astype(np.float32)
             if architecture.residual:
                 steps = steps - steps[:, -1:]
@@ -349,7 +362,7 @@ def iter_states(
 
 
 def _check_cell(layers: list[list[Cell]], layer: int, direction: str) -> tuple[int, Cell]:
-    """The number of the layer counted from 0, and the cell that is asked for."""
+    """Return the layer, counted from 0, and the requested cell; an error if none."""
     n_layers = len(layers)
     if not -n_layers <= layer < n_layers:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""HistoryDisplay: the loss of each epoch in training."""
+"""HistoryDisplay: the loss in each epoch of training."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,23 +23,22 @@ if TYPE_CHECKING:
 
 
 class HistoryDisplay:
-    """Training and validation loss of a regressor, epoch after epoch.
+    """Training and validation loss of a regressor in each epoch.
 
-    Create one by :meth:`from_estimator`. The epoch whose weights `early_stopping` kept is
-    marked.
+    Create one with :meth:`from_estimator`. With `early_stopping`, the epoch whose weights
+    were kept is marked.
 
     Parameters
     ----------
     history : list of dict
-        For each epoch `epoch`, `train_loss` and, where there is validation, `valid_loss`;
-        the `history_` of a :class:`LSTMRegressor`.
+        The `history_` of an :class:`LSTMRegressor`: for each epoch `epoch`, `train_loss`
+        and, with validation data, `valid_loss`.
 
     best_epoch : int, default=None
-        Epoch whose weights were kept, counted from 1; the last one by default, which is
-        not marked.
+        Epoch whose weights were kept, counted from 1. By default no epoch is marked.
 
     loss_name : str, default="loss"
-        Name and units of the loss, for the vertical axis.
+        Name and units of the loss, used as label of the vertical axis.
 
     Attributes
     ----------
@@ -47,21 +46,21 @@ class HistoryDisplay:
         Training loss.
 
     valid_line_ : matplotlib Line2D or None
-        Validation loss; None where there was no validation.
+        Validation loss; None without validation data.
 
     best_line_ : matplotlib Line2D or None
-        Mark of the epoch that was kept; None without `best_epoch`.
+        Mark of the epoch kept; None without `best_epoch`.
 
     ax_ : matplotlib Axes
-        Axes that they stand in.
+        Axes of the lines.
 
     figure_ : matplotlib Figure
         Figure of the Axes.
 
     See Also
     --------
-    ForecastDisplay : True against predicted values.
-    sklearn.model_selection.LearningCurveDisplay : Scores by the number of training rows.
+    ForecastDisplay : Plot of true and predicted values over time.
+    sklearn.model_selection.LearningCurveDisplay : Plot of scores by training set size.
 
     Examples
     --------
@@ -107,7 +106,7 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         train_kwargs, valid_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the training and the validation loss.
@@ -118,7 +117,7 @@ class HistoryDisplay:
         Returns
         -------
         display : HistoryDisplay
-            The display, with the attributes that hold what was drawn.
+            The display, with what was drawn as attributes.
 
         Raises
         ------
@@ -164,7 +163,7 @@ class HistoryDisplay:
         label_positions(self.ax_, np.array(epochs))
         self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
         self.ax_.set_ylim(bottom=0.0, auto=None)
-        add_legend(self.ax_, is_own_figure=ax is None, loc="upper right", bottom=0.0)
+        add_legend(self.ax_, is_own_figure=ax is None, loc="upper right")
         return self
 
     @classmethod
@@ -183,10 +182,10 @@ class HistoryDisplay:
         ----------
         estimator : estimator instance
             A fitted :class:`LSTMRegressor`, a :class:`~sklearn.pipeline.Pipeline` that
-            ends in one, or a fitted search over either, whose best estimator is shown.
+            ends in one, or a fitted search over either, whose best estimator is drawn.
 
         ax : matplotlib Axes, default=None
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         train_kwargs, valid_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the training and the validation loss.

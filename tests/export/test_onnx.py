@@ -244,7 +244,7 @@ def test_search_is_exported_as_its_best_estimator(path):
 
 
 def spoilt(kind):
-    """Three complete windows, of which the second can not be one."""
+    """Three complete windows, of which the second is none."""
     windows = WINDOWS[100:103].copy()
     step, feature, value = {
         "NaN in one feature of the first step": (0, 0, np.nan),
@@ -426,7 +426,7 @@ def test_one_session_serves_threads(path):
         np.testing.assert_allclose(found[i], expected[i::8], rtol=0, atol=1e-4)
 
 
-# What can not be exported
+# What cannot be exported
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_one_session_serves_threads(path):
 )
 def test_step_without_a_counterpart_is_named(step, name, path):
     model = make_model(step).fit(SERIES, TARGET)
-    message = rf"step '{name}', {type(step).__name__}, can not .* to_onnx\(model\[-1\]"
+    message = rf"step '{name}', {type(step).__name__}, cannot .* to_onnx\(model\[-1\]"
     with pytest.raises(ValueError, match=message):
         to_onnx(model, path)
     assert not path.exists()

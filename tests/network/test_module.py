@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import register_parametrization
 
-from sklstm._network._module import LSTMModule
+from sklstm._network._module import LSTMModule, effective_weights
 from tests import naive
 
 
@@ -251,3 +252,26 @@ def test_dropout_leaves_the_inputs_and_the_last_layer_alone():
         module.lstm.weight_ih_l1.zero_()
         expected = module.eval()(random_windows(4, 6, 3, seed=1))
     torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_effective_weights_are_those_of_the_state(residual):
+    module = make_module(num_layers=2, bidirectional=True, residual=residual)
+    weights, state = effective_weights(module), module.state_dict()
+    assert list(weights) == list(state)
+    for name, weight in weights.items():
+        assert torch.equal(weight, state[name])
+        assert not weight.requires_grad
+
+
+def test_effective_weights_of_a_parametrized_layer_are_those_it_computes_with():
+    # Its state_dict holds "dense.parametrizations.weight.original" instead.
+    class Doubled(torch.nn.Module):
+        def forward(self, weight):
+            return 2 * weight
+
+    module = make_module()
+    before = module.dense.weight.detach().clone()
+    register_parametrization(module.dense, "weight", Doubled())
+    assert torch.equal(effective_weights(module)["dense.weight"], 2 * before)
+    assert "dense.weight" not in module.state_dict()

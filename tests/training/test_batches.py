@@ -1,12 +1,10 @@
 """Batches: every row once, in the seed's order, cast a batch at a time."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._network._gather import iter_rows_of_one_length
 from sklstm._training import _batches
 from sklstm._training._data import WindowSet
 
@@ -62,28 +60,3 @@ def test_order_of_rows_comes_from_the_seed_and_is_new_in_each_epoch():
     first, second = epochs[0]
     assert first != second
     assert first[0] != list(range(7))  # drawn, not the order of the rows
-
-
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "i2", "u8", "?"])
-def test_gather_casts_the_rows_to_float32(dtype):
-    array = np.arange(24).reshape(4, 3, 2).astype(dtype)
-    gathered = _batches.gather(array, np.array([2, 0, 2]), CPU)
-    assert gathered.dtype == torch.float32
-    np.testing.assert_array_equal(gathered.numpy(), array[[2, 0, 2]])
-
-
-def test_gather_leaves_the_array_alone():
-    array = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
-    _batches.gather(array, np.arange(4), CPU).fill_(-1)
-    np.testing.assert_array_equal(array.ravel(), np.arange(24))
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=4 * N_AT_ONCE))
-def test_rows_predicted_together_know_equally_many_steps(n_known):
-    n_known = np.array(n_known)
-    chunks = list(iter_rows_of_one_length(n_known, 3, most=N_AT_ONCE))
-    assert sorted(np.concatenate(chunks)) == list(range(len(n_known)))
-    for rows in chunks:
-        assert 0 < len(rows) <= N_AT_ONCE
-        assert len(set(n_known[rows])) == 1

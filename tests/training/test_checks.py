@@ -3,12 +3,17 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklstm import LSTMRegressor, WindowTransformer, make_windows
-from sklstm._training._checks import check_predictions_vary
+from sklstm._training._checks import (
+    InputShape,
+    check_predictions_vary,
+    check_windows,
+)
 from sklstm._training._resolution import check_target_resolution, check_window_resolution
 
 RNG = np.random.default_rng(0)
@@ -198,3 +203,23 @@ def test_equal_windows_are_one_and_may_get_one_prediction():
     with pytest.warns(UserWarning, match="2 different windows get the same prediction"):
         check_predictions_vary(windows, np.zeros((16, 1)), targets)
     check_predictions_vary(windows, np.zeros((16, 1)), np.ones((16, 1)))
+
+
+# Shapes of windows
+
+
+def test_shape_of_3d_windows_counts_the_features_of_a_step():
+    _, _, shape = check_windows(make_regressor(), np.zeros((5, 4, 3)), like=None)
+    assert shape == InputShape(4, 3, n_columns=None, column_names=None)
+    assert shape.n_features_in == 3
+    assert shape.column_names_array is None
+
+
+def test_shape_of_a_table_counts_and_names_its_columns():
+    table = pd.DataFrame(np.zeros((5, 2)), columns=["lag2", "lag1"])
+    windows, n_known, shape = check_windows(make_regressor(), table, like=None)
+    assert windows.shape == (5, 2, 1)
+    assert n_known.tolist() == [2] * 5
+    assert shape == InputShape(2, 1, n_columns=2, column_names=("lag2", "lag1"))
+    assert shape.n_features_in == 2
+    assert shape.column_names_array.tolist() == ["lag2", "lag1"]
