@@ -8,4 +8,7 @@ weekends, `_holes` the missing labels; `_continuation` decides without an index.
 arguments right? `_checks` covers series and their labels. `_layout` with `_overlap`, and
 `_flat`, check windows that were made elsewhere. `_warnings` points a warning at the line of
 the user's code.
+
+Forecasts ask for the windows of a few rows (`_requests`) and for the labels that come next
+(`_next_labels`).
 """

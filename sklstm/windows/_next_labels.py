@@ -1,4 +1,4 @@
-"""The labels that follow those of a table: by its own frequency, or by its even spacing."""
+"""Labels that follow those of a table, by its own frequency or by its even spacing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ HALF_MONTHS = (pd.offsets.SemiMonthBegin(), pd.offsets.SemiMonthEnd())
 def next_index(
     index: pd.Index, n: int, *, spacing: Spacing | None = None
 ) -> pd.Index | None:
-    """Return the `n` labels after those of one series; None where its step is not known.
+    """Return the `n` labels after those of one series; None if its step is not known.
 
     `spacing` is that of more rows than these, where it is known.
     """
@@ -89,7 +89,7 @@ def _next_durations(
 
 
 def _even_step(labels: Labels, spacing: Spacing | None) -> Any:
-    """The step of evenly spaced labels, or that which one label alone implies."""
+    """Return the step of evenly spaced labels, or the step that a single label implies."""
     if isinstance(spacing, EvenSpacing):
         return spacing.step
     return labels.single_step if len(labels) == 1 else None
@@ -116,7 +116,7 @@ def _next_numbers(
 
 
 def _n_decimals(values: NDArray[np.float64]) -> int | None:
-    """Return to how many decimals numbers are rounded; None if they are not."""
+    """Return the number of decimals to which numbers are rounded; None if they are not."""
     rounded = (n for n in range(MOST_DECIMALS + 1) if (values.round(n) == values).all())
     return next(rounded, None)
 
@@ -230,7 +230,7 @@ def _times(values: NDArray, labels: Labels, like: pd.DatetimeIndex) -> pd.Dateti
 
 
 def index_of(labels: Labels) -> pd.Index | None:
-    """Return the labels as an index; None where pandas has no such labels."""
+    """Return the labels as an index; None if pandas has no such labels."""
     if labels.freq is not None:
         if labels.clock is None:
             epoch = pd.PeriodIndex([pd.Period(ordinal=0, freq=labels.freq)])

@@ -18,12 +18,12 @@ from sklstm.windows._views import history_reach, history_windows
 
 
 class UnknownPastError(ValueError):
-    """Steps that a requested window needs are not known."""
+    """Error of a requested window that needs steps which are not known."""
 
 
 @dataclass(frozen=True)
 class LastRows:
-    """A request for the complete windows of the last `n_rows` rows.
+    """Request for the complete windows of the last `n_rows` rows.
 
     The first `n_series` rows are known; they show whether the rows continue the fitted
     series, and where there are none, the others do. With `only_these`, the output has no
@@ -53,7 +53,7 @@ class LastRows:
 
 @dataclass(frozen=True)
 class ChosenSteps:
-    """A request for windows of given steps, from rows of several forecasts in one table.
+    """Request for windows of given steps, from rows of several forecasts in one table.
 
     `steps`, of shape (n_windows, seq_length), are rows of the table; negative ones are
     those of the context. The first `n_series` rows are one series in time order.

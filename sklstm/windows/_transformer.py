@@ -471,7 +471,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return flat_windows(windows) if self.flatten else windows
 
     def _is_next(self, series: NDArray, X: Any, request: Request) -> bool:
-        """Whether the series of a request continues the fitted one; warns of nothing."""
+        """Return whether the series of a request continues the fitted one; never warn."""
         rows = slice(request.n_series or len(series))
         index, fitted = table_index(X), self._fitted_labels()
         if self.context != "auto" or index is None:
