@@ -133,7 +133,7 @@ def _step_by_onednn(module: LSTMModule, chunk: Chunk, loss: Loss, share: float) 
     hidden = _joined([run.last_hidden[0] for run in layers[-1]])
     outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
     if module.linear is not None:
-        outputs += module.linear(columns)
+        outputs.addmm_(columns, module.linear.weight.t())
     errors = outputs - chunk.targets
     losses = _weighted(loss.values(errors), chunk.weights)
     grad_loss = _weighted(loss.derivative(errors) * share, chunk.weights)

@@ -156,9 +156,10 @@ class LSTMModule(nn.Module):
         if self.linear is None:
             return windows, windows.new_empty(len(windows), 0)
         relative = windows - last_step
-        columns = torch.cat([relative[:, -self.linear_steps : -1], last_step], dim=1)
-        columns, n_unknown = columns.flatten(1), len(self.center) - columns[0].numel()
-        if n_unknown == 0:
+        earlier = relative[:, -self.linear_steps : -1]
+        columns = torch.cat([earlier, last_step], dim=1).flatten(1)
+        n_unknown = (self.linear_steps - windows.shape[1]) * self.n_features
+        if n_unknown <= 0:
             return relative, (columns - self.center) / self.scale
         # Steps before those that are known count as their mean over the training rows.
         columns = (columns - self.center[n_unknown:]) / self.scale[n_unknown:]
