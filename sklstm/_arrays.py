@@ -162,7 +162,8 @@ def _dtypes(passed: object) -> list[object]:
     for attribute in ("dtype", "dtypes"):
         dtypes = getattr(passed, attribute, None)
         if dtypes is not None:
-            return list(dtypes) if isinstance(dtypes, Iterable) else [dtypes]
+            is_list = attribute == "dtypes" and isinstance(dtypes, Iterable)
+            return list(dtypes) if is_list else [dtypes]
     schema = getattr(passed, "schema", None)
     if isinstance(schema, Mapping):  # narwhals
         return list(schema.values())
