@@ -17,7 +17,8 @@ from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
 from sklstm.inspection._gates import cell_gradient, gates
 from sklstm.inspection._history_display import HistoryDisplay
-from sklstm.windows._transformer import WindowTransformer, make_windows
+from sklstm.windows._make_windows import make_windows
+from sklstm.windows._transformer import WindowTransformer
 
 __all__ = [
     "ForecastDisplay",

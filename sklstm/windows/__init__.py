@@ -1,6 +1,7 @@
 """From a series to its windows, with NumPy, pandas and scikit-learn; no torch.
 
-Begin with `_transformer`, which holds the public names, and `_views`, which cuts windows.
+Begin with `_transformer` and `_make_windows`, which hold the public names, and `_views`,
+which cuts windows.
 
 Two questions take the other files. Do rows continue the fitted series, and are steps
 missing? `_labels` reads the index, `_spacing` finds its step, `_week` its nights and
