@@ -274,7 +274,8 @@ WITHOUT_CALLBACKS = """
 import sys
 import numpy as np
 from sklearn.base import clone
-import skorch  # imports what of scikit-learn 1.9 needs its callbacks
+# What of scikit-learn 1.9 needs its own callbacks.
+import sklearn.compose, sklearn.ensemble, sklearn.linear_model, skorch
 from sklearn.pipeline import make_pipeline
 sys.modules["sklearn.callback"] = None
 from sklstm import LSTMRegressor, WindowTransformer
