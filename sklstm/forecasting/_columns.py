@@ -77,9 +77,11 @@ def rows_of(table: Table, rows: slice) -> Table:
 
 def columns_of(table: Table, positions: list[int]) -> Table:
     """Return columns by position."""
-    if isinstance(table, pd.DataFrame):
-        return table.iloc[:, positions]
-    return table[:, positions]
+    if positions == list(range(table.shape[1])):
+        return table
+    return (
+        table.iloc[:, positions] if isinstance(table, pd.DataFrame) else table[:, positions]
+    )
 
 
 def float_array(table: Table) -> NDArray[np.floating]:

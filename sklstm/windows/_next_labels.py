@@ -45,8 +45,8 @@ def next_index(
     labels = read_labels(index)
     if labels is None:
         return None
-    if spacing is None:
-        spacing = common_spacing(labels)
+    if spacing is None and (labels.freq or getattr(index, "freq", None) is None):
+        spacing = common_spacing(labels)  # periods have a length, and any distance
     return _next_labels(index, n, labels, spacing)
 
 
