@@ -97,10 +97,10 @@ def test_how_to_index_lists_every_page_by_its_task():
     assert set(re.findall(r"^- \[\]\(([\w-]+\.md)\): ", index, re.MULTILINE)) == pages
 
 
-def test_first_page_shows_an_lstm_ahead_of_ridge():
+def test_first_page_shows_an_lstm_about_as_good_as_ridge():
     table = runpy.run_path(str(DOCS / "figures" / "first_forecast.py"))["table"]()
     rmse = {
         name: float(value)
         for name, value in re.findall(r"^\| ([\w ]+) \| ([\d.]+) \|", table, re.MULTILINE)
     }
-    assert rmse["LSTM"] < rmse["Ridge"] < rmse["repeat last year"]
+    assert rmse["LSTM"] < 1.05 * rmse["Ridge"] < 0.7 * rmse["repeat last year"]

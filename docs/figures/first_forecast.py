@@ -11,7 +11,7 @@ from sklstm import ForecastDisplay, LSTMRegressor, WindowTransformer
 
 y = sunspots.load_pandas().data.set_index("YEAR")["SUNACTIVITY"]
 X = y.to_frame()  # the series predicts itself, one year ahead
-lstm = LSTMRegressor(residual=True, random_state=0)
+lstm = LSTMRegressor(random_state=0)
 model = make_pipeline(StandardScaler(), WindowTransformer(seq_length=10), lstm)
 model.fit(X.loc[:1949], y.loc[:1949])
 ForecastDisplay.from_estimator(model, X.loc[1950:], y.loc[1950:])

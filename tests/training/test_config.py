@@ -12,7 +12,7 @@ from sklstm._training._config import Architecture, Training, TrainingConfig
 def config_of(*, is_start=True, epochs=3, **params):
     regressor = LSTMRegressor(**{"device": "cpu"} | params)
     return TrainingConfig.of(
-        regressor, n_features=2, n_outputs=1, epochs=epochs, is_start=is_start
+        regressor, seq_length=4, n_features=2, n_outputs=1, epochs=epochs, is_start=is_start
     )
 
 
@@ -30,7 +30,7 @@ def test_parameters_of_numpy_become_plain_ones():
     for part in (config.architecture, config.training):
         for name, value in vars(part).items():
             assert type(value) in (int, float, bool, str, dict, type(None)), name
-    assert config.architecture == Architecture(2, 1, 3, 2, 0.5, True, False)
+    assert config.architecture == Architecture(4, 2, 1, 3, 2, 0.5, True, False)
     assert config.training.batch_size == 4
 
 
