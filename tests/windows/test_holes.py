@@ -234,11 +234,24 @@ def holey(draw):
     }
 
 
+def shows_every_place(axis, kept):
+    """Whether each time of the day, or weekday, that is passed over has a label too.
+
+    One that has none may be taken for a night or a weekend, which is right for most tables
+    and a matter of chance in these.
+    """
+    n_places = {"hours": 24, "hours of a zone": 24, "days": 7}.get(axis, 1)
+    passed = np.arange(kept[0], kept[-1] + 1) % n_places
+    return set(passed) == set(kept % n_places)
+
+
 @settings(deadline=None, max_examples=200)
 @given(holey())
 def test_holes_agree_with_a_loop(case):
     make, step = AXES[case["axis"]]
     kept = case["kept"]
+    if not shows_every_place(case["axis"], kept):
+        return
     differences = np.diff(kept)
     if 2 * (differences == 1).sum() < len(differences) or (differences == 1).sum() < 2:
         return  # no step is common
@@ -259,6 +272,8 @@ def test_holes_of_later_rows_agree_with_a_loop(case, share):
     make, step = AXES[case["axis"]]
     kept = case["kept"]
     split = int(share * len(kept))
+    if split < 2 or not shows_every_place(case["axis"], kept[:split]):
+        return
     if split < 4 or 2 * (np.diff(kept[:split]) == 1).sum() < split:
         return
     lengths = {"seq_length": case["seq_length"], "horizon": case["horizon"]}
