@@ -481,7 +481,8 @@ def test_rows_that_a_fold_leaves_out_are_missed(shuffle):
 
 # Public data, where it lies beside the project
 
-SHARED = Path(os.environ.get("SKLSTM_SHARED", "shared")) / "data"
+BESIDE = Path(__file__).parents[3] / "shared"
+SHARED = Path(os.environ.get("SKLSTM_SHARED", BESIDE)) / "data"
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="has no shared data")
