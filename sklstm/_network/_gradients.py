@@ -104,7 +104,8 @@ def _added(steps: Iterator[Step]) -> Step:
     for loss, outputs, more in steps:
         total = total + loss
         all_outputs.append(outputs)
-        torch._foreach_add_(gradients, more)
+        for gradient, addend in zip(gradients, more, strict=True):
+            gradient += addend
     return Step(total, torch.cat(all_outputs), gradients)
 
 

@@ -1,4 +1,4 @@
-"""Targets: the scale that the network learns them in, and the way back."""
+"""Targets: the scale in which the network learns them, and the conversion back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
