@@ -113,6 +113,13 @@ EVENLY_SPACED = {
     "categories of days": lambda n: pd.CategoricalIndex(times("D")(n)),
     "third Fridays": lambda n: without_freq(times("WOM-3FRI")(n)),
     "the 15th of each month": lambda n: without_freq(times("MS")(n) + pd.Timedelta("14D")),
+    "the 1st, 11th and 21st of each month": lambda n: pd.DatetimeIndex(
+        [
+            start + pd.Timedelta(days, "D")
+            for start in pd.date_range("2000", periods=n, freq="MS")
+            for days in (0, 10, 20)
+        ][:n]
+    ),
     "Easter Sundays": lambda n: without_freq(
         pd.date_range("2000", periods=n, freq=pd.offsets.Easter())
     ),
@@ -133,3 +140,7 @@ def trading_days(n):
     weekdays = pd.bdate_range("2018-01-02", periods=2 * n)
     holidays = USFederalHolidayCalendar().holidays(weekdays[0], weekdays[-1])
     return without_freq(weekdays.difference(holidays)[:n])
+
+
+# Those whose labels to come have no rule that pandas knows.
+WITHOUT_RULE = {"Easter Sundays", "the 1st, 11th and 21st of each month"}

@@ -190,7 +190,7 @@ def _same_date(n_months: int) -> pd.DateOffset:
 def _n_months(last: pd.DatetimeIndex, spacing: Spacing | None) -> int:
     """Return how many months lie between labels; 0 if they are not spaced by months."""
     if isinstance(spacing, CalendarSpacing):
-        return {"month": 1, "year": 12}[spacing.period] * spacing.step
+        return {"month": 1, "year": 12}.get(spacing.period, 0) * spacing.step
     # Two labels are no common spacing by months, but a date in two months is one.
     if len(last) != 2 or (last[1] - last[0]).days < SHORTEST_MONTH:
         return 0

@@ -25,7 +25,14 @@ TOLERANCE = 0.05
 MOST_STEPS = 2**53
 # Periods of the calendar: number of days from their start to their middle, and from there
 # to the labels of one series, at most.
-PERIODS = {"month": (14, 10), "half month": (7, 4), "year": (181, 45)}
+PERIODS = {
+    "month": (14, 10),
+    "half month": (7, 4),
+    "year": (181, 45),
+    "third of a month": (5, 3),
+}
+# How many of a period are in a month, and the days of each but the last.
+PARTS_OF_MONTHS = {"half month": (2, 15), "third of a month": (3, 10)}
 
 
 @dataclass(frozen=True)
@@ -275,19 +282,22 @@ def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
 
 
 def _ordinals(days: NDArray, period: str) -> NDArray[np.int64]:
-    """Return the number of the half month, month or year of each day."""
+    """Return the number of the part of a month, month or year of each day."""
     if period == "year":
         return days.astype("M8[Y]").astype(np.int64)
     months = days.astype("M8[M]")
     if period == "month":
         return months.astype(np.int64)
-    return 2 * months.astype(np.int64) + (days - months >= np.timedelta64(15, "D"))
+    n_parts, n_days = PARTS_OF_MONTHS[period]
+    part = (days - months.astype("M8[D]")).astype(np.int64) // n_days
+    return n_parts * months.astype(np.int64) + np.minimum(part, n_parts - 1)
 
 
 def _first_days(ordinals: NDArray[np.int64], period: str) -> NDArray:
-    if period == "half month":
-        months = (ordinals // 2).astype("M8[M]")
-        return months.astype("M8[D]") + 15 * (ordinals % 2)
+    if period in PARTS_OF_MONTHS:
+        n_parts, n_days = PARTS_OF_MONTHS[period]
+        months = (ordinals // n_parts).astype("M8[M]")
+        return months.astype("M8[D]") + n_days * (ordinals % n_parts)
     return ordinals.astype("M8[Y]" if period == "year" else "M8[M]").astype("M8[D]")
 
 
