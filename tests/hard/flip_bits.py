@@ -178,7 +178,7 @@ def outcomes_in_children(jobs):
     """The outcome of each job, in forked processes, which a damaged pickle may crash.
 
     That happens inside pickle and numpy, before anything of ours is called. The next child
-    goes on after the job that ended the one before it.
+    continues after the job that ended the one before it.
     """
     endings = []
     while len(endings) < len(jobs):

@@ -44,7 +44,7 @@ def test_complete_rows_come_first():
 
 
 def test_windows_stay_views_of_the_series_on_a_device_of_its_own():
-    # "meta" stands for a device with memory of its own, to which the series goes once.
+    # "meta" stands for a device with memory of its own, to which the series is sent once.
     windows = sliding_windows(np.arange(20.0).reshape(10, 2), 4)
     assert windows_on(windows, CPU) is windows
     there = windows_on(windows, torch.device("meta"))
