@@ -12,6 +12,7 @@ from sklstm.forecasting._backtest import backtest
 from sklstm.forecasting._intervals import conformal_interval
 from sklstm.forecasting._recursive import forecast
 from sklstm.forecasting._scorer import make_forecast_scorer
+from sklstm.forecasting._skill import skill_score
 from sklstm.forecasting._targets import steps_ahead
 from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
@@ -35,6 +36,7 @@ __all__ = [
     "gates",
     "make_forecast_scorer",
     "make_windows",
+    "skill_score",
     "steps_ahead",
     "to_onnx",
 ]

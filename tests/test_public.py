@@ -105,6 +105,7 @@ def test_public_names_are_those_of_the_design():
         "gates",
         "make_forecast_scorer",
         "make_windows",
+        "skill_score",
         "steps_ahead",
         "to_onnx",
     ]

@@ -1,5 +1,6 @@
 """backtest: forecasts from many origins in the past, beside what came true."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -17,6 +18,7 @@ from sklstm._sklearn_compat import (
     safe_indexing,
     validate_params,
 )
+from sklstm.forecasting._baselines import Baseline, check_baselines, repeated_values
 from sklstm.forecasting._columns import (
     Columns,
     Table,
@@ -43,6 +45,7 @@ POSITIVE = Interval(Integral, 1, None, closed="left")
         "steps": [POSITIVE, None],
         "every": [POSITIVE, None],
         "refit": ["boolean"],
+        "baseline": ["array-like", str, Integral, None],
         "n_jobs": [Integral, None],
         "params": [dict, None],
     },
@@ -60,6 +63,7 @@ def backtest(
     refit: bool = True,
     groups: ArrayLike | None = None,
     params: dict[str, Any] | None = None,
+    baseline: Baseline | Sequence[Baseline] | None = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Forecast from many origins in the past, and list each beside what came true.
@@ -107,6 +111,10 @@ def backtest(
         Parameters for `fit`, such as ``{"lstmregressor__sample_weight": weights}``. Those
         with one value a row are split like `X`.
 
+    baseline : "last", int or list of these, default=None
+        Adds what repeating values of `y` would have forecast from the same origin: the last
+        one, or the last season, an int of so many steps. :func:`skill_score` compares.
+
     n_jobs : int, default=None
         Folds at once, as in scikit-learn; None is one, -1 as many as there are processors.
 
@@ -115,7 +123,9 @@ def backtest(
     errors : DataFrame
         A row for each fold, origin and step with the columns `fold`; `origin`, the position
         of the last known row; `step`, from 1; `label`, that of the predicted row, or its
-        position; `target`, its column, if there are several; `y_true`; and `y_pred`.
+        position; `target`, its column, if there are several; `y_true`; and `y_pred`. With a
+        `baseline`, `y_last`, or `y_last_12` of a season of 12 steps; NaN where the rows up
+        to the origin are fewer.
 
     Raises
     ------
@@ -136,6 +146,7 @@ def backtest(
     See Also
     --------
     conformal_interval : Bounds around a forecast, from these errors.
+    skill_score : How much smaller they are than those of a baseline.
     make_forecast_scorer : The same in a search.
     sklearn.model_selection.cross_validate : Scores of one-step predictions.
 
@@ -182,6 +193,7 @@ def backtest(
         every=int(every or steps or 1),
         refit=refit,
         params=params or {},
+        seasons=check_baselines(baseline),
     )
     folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
     parts = Parallel(n_jobs=n_jobs)(
@@ -214,6 +226,7 @@ class _Backtest:
     every: int
     refit: bool
     params: dict[str, Any]
+    seasons: dict[str, int]
 
     def fold(
         self, number: int, train: NDArray[np.intp], test: NDArray[np.intp]
@@ -244,6 +257,8 @@ class _Backtest:
             names = pd.Index(self.columns.target_names or list(range(shape[2])))
             columns["target"] = names[_repeated(np.arange(shape[2]), shape)]
         columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
+        for name, season in self.seasons.items():
+            columns[name] = repeated_values(y_true, origins, step, season).ravel()
         return pd.DataFrame(columns)
 
     def _predictions(
