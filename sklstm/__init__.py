@@ -18,6 +18,7 @@ from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
 from sklstm.inspection._gates import cell_gradient, gates
 from sklstm.inspection._history_display import HistoryDisplay
+from sklstm.windows._lags import LagsToWindows
 from sklstm.windows._make_windows import make_windows
 from sklstm.windows._transformer import WindowTransformer
 
@@ -26,6 +27,7 @@ __all__ = [
     "GateDisplay",
     "HistoryDisplay",
     "LSTMRegressor",
+    "LagsToWindows",
     "SavedVersionWarning",
     "WindowTransformer",
     "__version__",
@@ -48,6 +50,7 @@ for _class in (
     GateDisplay,
     HistoryDisplay,
     LSTMRegressor,
+    LagsToWindows,
     SavedVersionWarning,
     WindowTransformer,
 ):

@@ -29,16 +29,19 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sklstm import LSTMRegressor, WindowTransformer, make_windows
+from sklstm import LagsToWindows, LSTMRegressor, WindowTransformer, make_windows
 from tests.versions import needs_array_api
 
 TRANSFORMERS = [
     WindowTransformer(),
     WindowTransformer(seq_length=3, horizon=0, flatten=True),
+    LagsToWindows(2),
+    LagsToWindows(2, order="oldest"),
 ]
 ESTIMATORS = [*TRANSFORMERS, LSTMRegressor()]
 
 ROWS_DEPEND = "a window holds the rows above its own, so rows are not independent"
+OLDEST_LAG = "the check sets the first column to NaN, here an oldest lag that is not known"
 MINI_BATCHES = "repeated rows fall into other mini-batches; see the test with one batch"
 
 
@@ -48,6 +51,9 @@ def expected_failed_checks(estimator):
             "check_methods_sample_order_invariance": ROWS_DEPEND,
             "check_methods_subset_invariance": ROWS_DEPEND,
         }
+    if isinstance(estimator, LagsToWindows):
+        oldest_first = estimator.order == "oldest"
+        return {"check_estimators_nan_inf": OLDEST_LAG} if oldest_first else {}
     return {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
 
 
@@ -121,8 +127,9 @@ def test_scikit_learn_checks_of_its_own_transformers(check, horizon):
     run(check, "WindowTransformer", transformer)
 
 
-def test_check_of_set_output_passes_for_3d_windows():
-    run(check_set_output_transform, "WindowTransformer", WindowTransformer())
+@pytest.mark.parametrize("transformer", [WindowTransformer(), LagsToWindows(2)], ids=str)
+def test_check_of_set_output_passes_for_3d_windows(transformer):
+    run(check_set_output_transform, type(transformer).__name__, transformer)
 
 
 @pytest.mark.slow

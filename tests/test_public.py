@@ -95,6 +95,7 @@ def test_public_names_are_those_of_the_design():
         "GateDisplay",
         "HistoryDisplay",
         "LSTMRegressor",
+        "LagsToWindows",
         "SavedVersionWarning",
         "WindowTransformer",
         "__version__",

@@ -10,6 +10,8 @@ arguments right? `_checks` covers series and their labels. `_layout` with `_over
 `_flat`, check windows that were made elsewhere. `_warnings` points a warning at the line of
 the user's code.
 
+`_lags` makes windows of tables of lags, with `_lag_columns` and `_lag_names`.
+
 Forecasts ask for the windows of a few rows (`_requests`) and for the labels that come next
 (`_next_labels`).
 """

@@ -148,8 +148,9 @@ def _newest_first(name: str) -> str:
     return (
         f"The windows of {name} seem to hold the newest step first: each row repeats the "
         "row before it, moved by one step towards the end. The network reads the oldest "
-        f"step first. Pass {name}[:, ::-1], here and to predict. (If instead the rows are "
-        f"in reverse time order, pass {name}[::-1] and y[::-1].)"
+        f'step first. Pass {name}[:, ::-1], here and to predict, or set order="newest" of '
+        "the LagsToWindows before. (If instead the rows are in reverse time order, pass "
+        f"{name}[::-1] and y[::-1].)"
     )
 
 
