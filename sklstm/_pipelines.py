@@ -122,6 +122,12 @@ def resolve_windows(model: Any) -> ModelWindows:
     return ModelWindows(found, read_directly=is_direct)
 
 
+def prediction_horizon(model: Any) -> int:
+    """Return how many steps ahead a model predicts; 1 if it cuts no windows itself."""
+    windows = next(_iter_window_transformers(model), None)
+    return 1 if windows is None else max(int(windows.horizon), 1)
+
+
 def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
     if isinstance(estimator, WindowTransformer):
         yield estimator

@@ -203,7 +203,8 @@ FLOORS = [
     {"_training"},
     {"_regressor"},
     {"_pipelines"},
-    {"inspection", "export", "forecasting"},
+    {"forecasting", "export"},
+    {"inspection"},
     {"__init__"},
 ]
 # Rooms that may import what only some should know.

@@ -22,6 +22,8 @@ Corner = Literal["upper left", "upper right"]
 
 # Series of up to this many points get a marker at each.
 FEW_POINTS = 60
+# Series of more points than this are drawn by thinner lines.
+MANY_POINTS = 1000
 INCHES_OF_DATE = 0.5
 LEGEND_STYLE: Style = {"frameon": False, "fontsize": "small", "columnspacing": 1.4}
 
@@ -69,6 +71,13 @@ def merged_style(defaults: Style, user_style: Style | None) -> Style:
         if name in user_style:  # matplotlib warns of both
             style.pop(other, None)
     return style | user_style
+
+
+def text_color() -> str:
+    """Return the colour of text in the current style, which stands out on its ground."""
+    import matplotlib.pyplot as plt
+
+    return plt.rcParams["text.color"]
 
 
 def row_positions(index: pd.Index | None, n_rows: int) -> tuple[NDArray, str]:
@@ -120,8 +129,9 @@ def add_legend(
     """Add a legend that covers nothing: above a figure of ours, else inside the Axes."""
     if is_own_figure:
         handles, labels = ax.get_legend_handles_labels()
+        n_columns = _n_legend_columns(labels, ax.figure.bbox.width / ax.figure.dpi)
         ax.figure.legend(
-            handles, labels, loc="outside upper center", ncols=6, **LEGEND_STYLE
+            handles, labels, loc="outside upper center", ncols=n_columns, **LEGEND_STYLE
         )
     else:
         add_legend_inside(ax, loc=loc)
@@ -134,18 +144,28 @@ def add_legend_inside(ax: "Axes", *, loc: Corner) -> None:
     """
     labels = ax.get_legend_handles_labels()[1]
     width, height = _inches(ax)
-    widths = [0.45 + 0.058 * len(label) for label in labels]  # in inches, about
-    n_columns = len(labels)
-    if sum(widths) > width:
-        n_columns = max(int(width // max(widths)), 1)
+    n_columns = _n_legend_columns(labels, width)
     n_lines = -(-len(labels) // n_columns)
     low, high = ax.get_ylim()
     share = max(1 - (0.12 + 0.2 * n_lines) / height, 0.4)
     # auto=None: what is drawn later may still move the limits.
     ax.set_ylim(low, low + (high - low) / share, auto=None)
-    # On white, since shades and marks reach up to the edge of the Axes.
+    # On the ground of the Axes, since shades and marks reach up to their edge.
     style = LEGEND_STYLE | {"frameon": True, "framealpha": 1.0, "edgecolor": "none"}
     ax.legend(loc=loc, ncols=n_columns, borderaxespad=0.2, **style)
+
+
+def _n_legend_columns(labels: Sequence[str], width: float) -> int:
+    """Return how many columns of a legend fit into `width` inches; all if they do."""
+    widths = [0.5 + 0.063 * len(label) for label in labels]  # in inches, about
+    if sum(widths) <= width or not widths:
+        return max(len(widths), 1)
+    for n_columns in range(len(widths) - 1, 1, -1):
+        # matplotlib splits the entries like this; a column is as wide as its widest.
+        columns = np.array_split(widths, n_columns)
+        if sum(column.max() for column in columns) <= width:
+            return n_columns
+    return 1
 
 
 def _inches(ax: "Axes") -> tuple[float, float]:

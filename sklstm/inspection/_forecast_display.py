@@ -1,18 +1,19 @@
-"""ForecastDisplay: true and predicted values over time."""
+"""ForecastDisplay: history, true and predicted values over time, with bands."""
 
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 
-from sklstm._pipelines import resolve_regressor
+from sklstm._pipelines import prediction_horizon, resolve_regressor
 from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._checks import check_windows
+from sklstm.forecasting._baselines import Baseline
+from sklstm.forecasting._recursive import forecast
 from sklstm.inspection._axes import (
     FEW_POINTS,
+    MANY_POINTS,
     Style,
     add_legend,
     label_positions,
@@ -20,37 +21,64 @@ from sklstm.inspection._axes import (
     merged_style,
     row_positions,
     runs,
+    text_color,
+)
+from sklstm.inspection._bands import read_intervals
+from sklstm.inspection._forecast_rows import (
+    ForecastRows,
+    align_rows,
+    baseline_values,
+    with_labels_of,
 )
 from sklstm.windows._labels import table_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import FillBetweenPolyCollection
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
     from sklstm.inspection._axes import AxesLike
 
+# Opacity of the widest band, and what each narrower one on top of it adds.
+BAND_ALPHA, MORE_ALPHA = 0.2, 0.15
+
 
 class ForecastDisplay:
     """Forecast of a series: true and predicted values over time.
 
-    Create one with :meth:`from_estimator` or :meth:`from_predictions`. Several outputs are
+    Create one with :meth:`from_estimator` or :meth:`from_predictions`. The forecast joins
+    the values known before it, its history; bands show its intervals, and on request a
+    baseline shows what repeating the last values would have given. Several outputs are
     drawn below each other. Warm-up rows, which are predicted from an incomplete window, are
     shaded.
 
     Parameters
     ----------
     y_true : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        True values; NaN if unknown.
+        True values, those of the history first; NaN if unknown.
 
     y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted values, in the same units.
+        Predicted values, in the same units; NaN in the history.
 
     positions : ndarray of shape (n_samples,), default=None
         Positions of the rows on the time axis; row numbers by default.
 
     warm_up : ndarray of bool of shape (n_samples,), default=None
         Rows predicted from an incomplete window; none by default.
+
+    n_history : int, default=0
+        First rows, which were known before the forecast.
+
+    intervals : dict of str to ndarray, default=None
+        Lower and upper bounds by the names of bands, the widest first, each of shape
+        (n_samples, 2) or (n_samples, n_outputs, 2).
+
+    y_baseline : ndarray of shape (n_samples,) or (n_samples, n_outputs), default=None
+        What the baseline gives, NaN where it gives nothing.
+
+    baseline_name : str, default="baseline"
+        Name of the baseline in the legend.
 
     output_names : list of str, default=None
         Names of the outputs, used as labels of the vertical axes.
@@ -61,7 +89,14 @@ class ForecastDisplay:
     Attributes
     ----------
     true_lines_, pred_lines_ : list of matplotlib Line2D
-        Lines of the true and of the predicted values, one for each output.
+        Lines of the true and of the predicted values, one for each output. After a history
+        the line of predictions begins with the last known value.
+
+    bands_ : list of list of matplotlib FillBetweenPolyCollection
+        Bands of each output; an empty list if there are no intervals.
+
+    baseline_lines_ : list of matplotlib Line2D
+        Lines of the baseline; empty if there is none.
 
     warm_up_spans_ : list of list of matplotlib Rectangle
         Shaded warm-up rows of each output; an empty list if there are none.
@@ -77,6 +112,8 @@ class ForecastDisplay:
 
     See Also
     --------
+    forecast : The forecast that goes beyond the data.
+    skill_score : The errors of forecasts against those of a baseline, as a number.
     HistoryDisplay : Plot of the loss in each epoch of training.
     GateDisplay : Plot of the gates over the series.
     sklearn.metrics.PredictionErrorDisplay : Plot of errors by predicted value.
@@ -101,8 +138,16 @@ class ForecastDisplay:
     >>> model.fit(series[:60, None], series[:60])
     Pipeline(...)
     >>> display = ForecastDisplay.from_estimator(model, series[60:, None], series[60:])
-    >>> display.ax_.set_title("A sine")
+    >>> display.ax_.set_title("A sine, one step ahead")
     Text(...)
+
+    The next 12 steps after the series, beside its last value:
+
+    >>> display = ForecastDisplay.from_estimator(
+    ...     model, series[:, None], series, steps=12, baseline="last"
+    ... )
+    >>> len(display.pred_lines_[0].get_ydata())  # the last known value, and 12 predictions
+    13
     """
 
     def __init__(
@@ -112,6 +157,10 @@ class ForecastDisplay:
         *,
         positions: NDArray | None = None,
         warm_up: NDArray[np.bool_] | None = None,
+        n_history: int = 0,
+        intervals: dict[str, NDArray] | None = None,
+        y_baseline: NDArray | None = None,
+        baseline_name: str = "baseline",
         output_names: list[str] | None = None,
         xlabel: str = "row",
     ) -> None:
@@ -119,6 +168,10 @@ class ForecastDisplay:
         self.y_pred = y_pred
         self.positions = positions
         self.warm_up = warm_up
+        self.n_history = n_history
+        self.intervals = intervals
+        self.y_baseline = y_baseline
+        self.baseline_name = baseline_name
         self.output_names = output_names
         self.xlabel = xlabel
 
@@ -128,6 +181,8 @@ class ForecastDisplay:
         *,
         true_kwargs: Style | None = None,
         pred_kwargs: Style | None = None,
+        interval_kwargs: Style | None = None,
+        baseline_kwargs: Style | None = None,
         warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Draw the true and the predicted values.
@@ -139,6 +194,12 @@ class ForecastDisplay:
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        interval_kwargs : dict, default=None
+            Keywords for matplotlib's ``fill_between`` of the bands.
+
+        baseline_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the baseline.
 
         warm_up_kwargs : dict, default=None
             Keywords for matplotlib's ``axvspan`` over the warm-up rows.
@@ -156,40 +217,20 @@ class ForecastDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        y_true, y_pred = (y.reshape(len(y), -1) for y in (self.y_true, self.y_pred))
-        n_samples, n_outputs = y_true.shape
+        n_outputs = self._columns(self.y_true).shape[1]
         caller = f"{type(self).__name__}.plot"
         self.axes_ = make_axes(ax, n_outputs, caller=caller, height=1.7)
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        x = np.arange(n_samples) if self.positions is None else self.positions
-        is_short = n_samples <= FEW_POINTS
-        true_style = {
-            "label": "true",
-            "color": "black",
-            "linewidth": 1.0,
-            "marker": "o" if is_short else "",
-            "markersize": 3,
-        }
-        pred_style = {
-            "label": "predicted",
-            "color": "C1",
-            "linewidth": 1.8,
-            "linestyle": (0, (3, 1)) if is_short else "-",
-            "marker": "s" if is_short else "",
-            "markersize": 3,
-        }
-        true_style, pred_style = (
-            merged_style(true_style, true_kwargs),
-            merged_style(pred_style, pred_kwargs),
-        )
         self.true_lines_: list[Line2D] = []
         self.pred_lines_: list[Line2D] = []
+        self.baseline_lines_: list[Line2D] = []
+        self.bands_: list[list[FillBetweenPolyCollection]] = []
         self.warm_up_spans_: list[list[Rectangle]] = []
         for output, axes in enumerate(self.axes_):
-            self.true_lines_ += axes.plot(x, y_true[:, output], **true_style)
-            self.pred_lines_ += axes.plot(x, y_pred[:, output], **pred_style)
-            self.warm_up_spans_.append(self._mark_warm_up(axes, x, warm_up_kwargs))
-            label_positions(axes, x)
+            self._draw_lines(axes, output, true_kwargs, pred_kwargs, baseline_kwargs)
+            self.bands_.append(self._draw_bands(axes, output, interval_kwargs))
+            self.warm_up_spans_.append(self._mark_warm_up(axes, warm_up_kwargs))
+            label_positions(axes, self._x())
             if self.output_names is not None:
                 axes.set_ylabel(self.output_names[output])
         self.axes_[-1].set_xlabel(self.xlabel)
@@ -203,9 +244,16 @@ class ForecastDisplay:
         X: ArrayLike,
         y: ArrayLike,
         *,
+        steps: int | None = None,
+        target: Any = None,
+        X_future: ArrayLike | None = None,
+        baseline: Baseline | None = None,
+        n_history: int | None = None,
         ax: "AxesLike | None" = None,
         true_kwargs: Style | None = None,
         pred_kwargs: Style | None = None,
+        interval_kwargs: Style | None = None,
+        baseline_kwargs: Style | None = None,
         warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Predict, and draw the predictions with the true values.
@@ -215,7 +263,7 @@ class ForecastDisplay:
         estimator : estimator instance
             A fitted :class:`LSTMRegressor`, a :class:`~sklearn.pipeline.Pipeline` that
             ends in one, or a fitted search over either. For any other regressor use
-            :meth:`from_predictions`.
+            :meth:`from_predictions`. With `steps`, whatever :func:`forecast` takes.
 
         X : array-like
             What ``estimator.predict`` takes.
@@ -224,11 +272,32 @@ class ForecastDisplay:
             True values. A pandas object also gives the names of the outputs and the times
             of the rows; if `y` is an array, the times are taken from `X`.
 
+        steps : int, default=None
+            Draw the forecast of so many steps after the last row, with the rows before as
+            its history. By default each row is predicted, from the true rows before it.
+
+        target, X_future : default=None
+            As in :func:`forecast`, with `steps`.
+
+        baseline : "last" or int, default=None
+            Draw what repeating the last value would give, or the last season, of so many
+            steps. Where true values are known, the legend has the mean absolute errors.
+
+        n_history : int, default=None
+            Rows of history to draw; by default 60, or 4 for each step ahead if those are
+            more.
+
         ax : matplotlib Axes or array of n_outputs of them, default=None
             Axes to draw on; a new figure by default.
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        interval_kwargs : dict, default=None
+            Keywords for matplotlib's ``fill_between`` of the bands.
+
+        baseline_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the baseline.
 
         warm_up_kwargs : dict, default=None
             Keywords for matplotlib's ``axvspan`` over the warm-up rows.
@@ -242,7 +311,8 @@ class ForecastDisplay:
         ------
         ValueError
             If `estimator` does not end in an :class:`LSTMRegressor`, or the shape of `y` is
-            not that of the predictions.
+            not that of the predictions; with `steps`, as in :func:`forecast`; if there is
+            less history than the baseline repeats.
 
         NotFittedError
             If `estimator` is not fitted.
@@ -251,49 +321,98 @@ class ForecastDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        regressor, windows = resolve_regressor(estimator, X)
-        y_pred = regressor.predict(windows)
-        _, n_known, _ = check_windows(
-            regressor, windows, like=regressor._fitted().shape.inputs
-        )
-        return cls.from_predictions(
-            y,
+        index, warm_up, horizon = None, None, 1
+        if steps is not None:
+            y_pred = forecast(estimator, X, steps=steps, target=target, X_future=X_future)
+            history = with_labels_of(X, y)
+            rows = align_rows(None, y_pred, history=history, index=None)
+        else:
+            if target is not None or X_future is not None:
+                raise ValueError(
+                    "target and X_future belong to a forecast beyond the last row: pass "
+                    "steps too."
+                )
+            regressor, windows = resolve_regressor(estimator, X)
+            y_pred = regressor.predict(windows)
+            _, n_known, _ = check_windows(
+                regressor, windows, like=regressor._fitted().shape.inputs
+            )
+            warm_up = n_known < regressor.window_shape_[0]
+            index = table_index(X) if table_index(y) is None else None
+            horizon = prediction_horizon(estimator)
+            rows = align_rows(y, y_pred, history=None, index=index)
+        display = cls._of_rows(
+            rows,
+            None,
             y_pred,
-            index=table_index(X) if table_index(y) is None else None,
-            warm_up=n_known < regressor.window_shape_[0],
+            baseline=baseline,
+            n_history=n_history,
+            warm_up=warm_up,
+            horizon=horizon,
+        )
+        return display.plot(
             ax=ax,
             true_kwargs=true_kwargs,
             pred_kwargs=pred_kwargs,
+            interval_kwargs=interval_kwargs,
+            baseline_kwargs=baseline_kwargs,
             warm_up_kwargs=warm_up_kwargs,
         )
 
     @classmethod
     def from_predictions(
         cls,
-        y_true: ArrayLike,
+        y_true: ArrayLike | None,
         y_pred: ArrayLike,
         *,
+        history: ArrayLike | None = None,
+        interval: ArrayLike | None = None,
+        baseline: Baseline | None = None,
+        n_history: int | None = None,
         index: Any = None,
         warm_up: ArrayLike | None = None,
         ax: "AxesLike | None" = None,
         true_kwargs: Style | None = None,
         pred_kwargs: Style | None = None,
+        interval_kwargs: Style | None = None,
+        baseline_kwargs: Style | None = None,
         warm_up_kwargs: Style | None = None,
     ) -> Self:
         """Draw predictions with the true values.
 
         Parameters
         ----------
-        y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y_true : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
             True values; NaN if unknown. A pandas object also gives the names of the
-            outputs.
+            outputs. If its labels are not those of `y_pred`, rows are matched by label, and
+            those before all of `y_pred` are its history. None if nothing came true yet and
+            `history` is given.
 
         y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions of any regressor.
+            Predictions of any regressor, or a :func:`forecast`.
+
+        history : array-like of shape (n_known,) or (n_known, n_outputs), default=None
+            Values that were known when the forecast was made, right before it. Needed for
+            arrays only.
+
+        interval : DataFrame or array-like, default=None
+            Bounds around `y_pred`: the table of :func:`conformal_interval`, for one or
+            several coverages; a table whose columns are quantiles; or an array of shape
+            (n_samples, 2) or (n_samples, n_outputs, 2). Further columns of an array are
+            further bounds, from the lowest to the highest; one in the middle is left out.
+
+        baseline : "last" or int, default=None
+            Draw what repeating the last value would give, or the last season, of so many
+            steps: after a history from its end, else one step ahead in each row. Where true
+            values are known, the legend has the mean absolute errors.
+
+        n_history : int, default=None
+            Rows of history to draw; by default 60, or 4 for each step ahead if those are
+            more.
 
         index : array-like of shape (n_samples,), default=None
-            Times or numbers of the rows. By default the index of `y_true` if it is a pandas
-            object, else row numbers.
+            Times or numbers of the rows, those of `history` first. By default the index of
+            `y_true` if it is a pandas object, else row numbers.
 
         warm_up : array-like of bool of shape (n_samples,), default=None
             Rows to shade as predicted from an incomplete window; none by default.
@@ -303,6 +422,12 @@ class ForecastDisplay:
 
         true_kwargs, pred_kwargs : dict, default=None
             Keywords for matplotlib's ``plot`` of the true and the predicted values.
+
+        interval_kwargs : dict, default=None
+            Keywords for matplotlib's ``fill_between`` of the bands.
+
+        baseline_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot`` of the baseline.
 
         warm_up_kwargs : dict, default=None
             Keywords for matplotlib's ``axvspan`` over the warm-up rows.
@@ -315,44 +440,197 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If the shapes differ.
+            If the shapes differ; if labels are of two kinds, or repeat; if `interval` has
+            other labels or no bounds; if there is less history than the baseline repeats.
 
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
-        labels = table_index(y_true) if index is None else pd.Index(index)
-        names = _output_names(y_true)
-        true, pred = _check_values(y_true, "y_true"), _check_values(y_pred, "y_pred")
-        _check_same_shape(true.shape, y_pred=pred.shape)
-        if labels is not None:
-            _check_same_shape(true.shape[:1], index=labels.shape)
+        rows = align_rows(y_true, y_pred, history=history, index=index)
         if warm_up is not None:
             warm_up = np.asarray(warm_up, dtype=bool)
-            _check_same_shape(true.shape[:1], warm_up=warm_up.shape)
-        positions, xlabel = row_positions(labels, len(true))
-        display = cls(
-            true,
-            pred,
-            positions=positions,
-            warm_up=warm_up,
-            output_names=names,
-            xlabel=xlabel,
+            if warm_up.shape != (len(rows.true),):
+                raise ValueError(
+                    f"warm_up should be of shape {(len(rows.true),)}, one value for each "
+                    f"row, got {warm_up.shape}."
+                )
+        display = cls._of_rows(
+            rows, interval, y_pred, baseline=baseline, n_history=n_history, warm_up=warm_up
         )
         return display.plot(
             ax=ax,
             true_kwargs=true_kwargs,
             pred_kwargs=pred_kwargs,
+            interval_kwargs=interval_kwargs,
+            baseline_kwargs=baseline_kwargs,
             warm_up_kwargs=warm_up_kwargs,
         )
 
+    @classmethod
+    def _of_rows(
+        cls,
+        rows: ForecastRows,
+        interval: Any,
+        y_pred: Any,
+        *,
+        baseline: Baseline | None,
+        n_history: int | None,
+        warm_up: NDArray[np.bool_] | None,
+        horizon: int = 1,
+    ) -> Self:
+        """Return a display of rows, of whose history the last are shown."""
+        bands = read_intervals(interval, y_pred, rows)
+        name, values = "baseline", None
+        if baseline is not None:
+            name, values = baseline_values(baseline, rows, horizon=horizon)
+        shown = rows.last(n_history)
+        last = slice(len(rows.true) - len(shown.true), None)
+        positions, xlabel = row_positions(shown.labels, len(shown.true))
+        if shown.labels is None:
+            positions = positions + last.start
+
+        def in_shape(array: NDArray) -> NDArray:
+            return array[last, 0] if np.ndim(y_pred) == 1 else array[last]
+
+        return cls(
+            in_shape(rows.true),
+            in_shape(rows.pred),
+            positions=positions,
+            warm_up=None if warm_up is None else warm_up[last],
+            n_history=shown.n_history,
+            intervals={key: in_shape(bounds) for key, bounds in bands.items()} or None,
+            y_baseline=None if values is None else in_shape(values),
+            baseline_name=name,
+            output_names=shown.names,
+            xlabel=xlabel,
+        )
+
+    def _columns(self, y: NDArray) -> NDArray:
+        return np.reshape(y, (len(y), -1))
+
+    def _x(self) -> NDArray:
+        return np.arange(len(self.y_true)) if self.positions is None else self.positions
+
+    def _joined(self, values: NDArray, last_known: float) -> tuple[NDArray, NDArray]:
+        """Return positions and values of what follows a history, from its last value on."""
+        start = self.n_history
+        if not start:
+            return self._x(), values
+        joined = values[start - 1 :].copy()
+        joined[0] = last_known
+        return self._x()[start - 1 :], joined
+
+    def _draw_lines(
+        self,
+        axes: "Axes",
+        output: int,
+        true_kwargs: Style | None,
+        pred_kwargs: Style | None,
+        baseline_kwargs: Style | None,
+    ) -> None:
+        """Draw the lines of one output."""
+        true, pred = (self._columns(y)[:, output] for y in (self.y_true, self.y_pred))
+        is_short, is_long = len(true) <= FEW_POINTS, len(true) > MANY_POINTS
+        last_known = float(true[self.n_history - 1]) if self.n_history else np.nan
+        names, title = self._names(output)
+        if title:
+            axes.set_title(title, loc="right", fontsize="small")
+        true_style: Style = {
+            "label": "true",
+            "color": text_color(),
+            "linewidth": 0.7 if is_long else 1.0,
+            "marker": "o" if is_short else "",
+            "markersize": 3,
+        }
+        self.true_lines_ += axes.plot(
+            self._x(), true, **merged_style(true_style, true_kwargs)
+        )
+        if self.y_baseline is not None:
+            baseline_style: Style = {
+                "label": names[1],
+                "color": "C0",
+                "linewidth": 0.7 if is_long else 1.5,
+                "linestyle": (0, (1, 1.2)),
+            }
+            values = self._columns(self.y_baseline)[:, output]
+            self.baseline_lines_ += axes.plot(
+                *self._joined(values, last_known),
+                **merged_style(baseline_style, baseline_kwargs),
+            )
+        pred_style: Style = {
+            "label": names[0],
+            "color": "C1",
+            "linewidth": 0.7 if is_long else 1.8,
+            "alpha": 0.7 if is_long else None,
+            "linestyle": (0, (3, 1)) if is_short else "-",
+            "marker": "s" if is_short else "",
+            "markersize": 3,
+            "markevery": slice(1 if self.n_history else 0, None),
+        }
+        self.pred_lines_ += axes.plot(
+            *self._joined(pred, last_known), **merged_style(pred_style, pred_kwargs)
+        )
+
+    def _names(self, output: int) -> tuple[tuple[str, str], str]:
+        """Return the names of prediction and baseline, and the title of an output.
+
+        With a baseline they say the mean absolute errors; those of several outputs differ,
+        and are in the titles.
+        """
+        name = "forecast" if self.n_history else "predicted"
+        if self.y_baseline is None:
+            return (name, ""), ""
+        true, pred, baseline = (
+            self._columns(y)[:, output] for y in (self.y_true, self.y_pred, self.y_baseline)
+        )
+        errors = np.abs([true - pred, true - baseline])
+        known = np.isfinite(errors).all(axis=0)
+        if not known.any():
+            return (name, self.baseline_name), ""
+        told = [f"{error:.3g}" for error in errors[:, known].mean(axis=1)]
+        if len(self.axes_) > 1:
+            title = f"MAE {told[0]}; {self.baseline_name}: {told[1]}"
+            return (name, self.baseline_name), title
+        return (f"{name} (MAE {told[0]})", f"{self.baseline_name} (MAE {told[1]})"), ""
+
+    def _draw_bands(
+        self, axes: "Axes", output: int, interval_kwargs: Style | None
+    ) -> list["FillBetweenPolyCollection"]:
+        """Fill between the bounds, from the last known value on."""
+        bands = []
+        true = self._columns(self.y_true)[:, output]
+        last_known = float(true[self.n_history - 1]) if self.n_history else np.nan
+        for number, (name, bounds) in enumerate((self.intervals or {}).items()):
+            style: Style = {
+                "label": name,
+                "color": self.pred_lines_[output].get_color(),
+                "alpha": min(BAND_ALPHA + number * MORE_ALPHA, 0.8),
+                "linewidth": 0,
+                "zorder": 1,
+            }
+            by_output = np.reshape(bounds, (len(bounds), -1, 2))[:, output]
+            x, lower = self._joined(by_output[:, 0], last_known)
+            _, upper = self._joined(by_output[:, 1], last_known)
+            bands.append(
+                axes.fill_between(x, lower, upper, **merged_style(style, interval_kwargs))
+            )
+        return bands
+
     def _mark_warm_up(
-        self, axes: "Axes", x: NDArray, warm_up_kwargs: Style | None
+        self, axes: "Axes", warm_up_kwargs: Style | None
     ) -> list["Rectangle"]:
         """Shade the warm-up rows, from half a step before each to half a step after."""
         if self.warm_up is None:
             return []
-        style = {"label": "warm-up: incomplete window", "facecolor": "0.88", "zorder": 0}
+        x = self._x()
+        style: Style = {
+            "label": "warm-up: incomplete window",
+            "facecolor": text_color(),
+            "alpha": 0.12,
+            "linewidth": 0,
+            "zorder": 0,
+        }
         steps = np.sort(np.abs(np.diff(x)))  # times have no median
         half = steps[len(steps) // 2] / 2 if len(steps) else (x - x)[0] / 2
         spans = []
@@ -361,30 +639,3 @@ class ForecastDisplay:
             spans.append(axes.axvspan(*limits, **merged_style(style, warm_up_kwargs)))
             style.pop("label", None)  # one entry in the legend
         return spans
-
-
-def _check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:
-    return check_array(
-        y,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_all_finite="allow-nan",
-        input_name=name,
-    )
-
-
-def _check_same_shape(expected: tuple[int, ...], **shapes: tuple[int, ...]) -> None:
-    for name, shape in shapes.items():
-        if shape != expected:
-            raise ValueError(
-                f"{name} should be of shape {expected}, like y_true, got {shape}."
-            )
-
-
-def _output_names(y: Any) -> list[str] | None:
-    if isinstance(y, pd.DataFrame):
-        return [str(name) for name in y.columns]
-    if isinstance(y, pd.Series):
-        return None if y.name is None else [str(y.name)]
-    shape = np.shape(y)
-    return [f"y {output}" for output in range(shape[1])] if len(shape) == 2 else ["y"]

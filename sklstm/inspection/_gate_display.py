@@ -19,6 +19,7 @@ from sklstm.inspection._axes import (
     make_axes,
     merged_style,
     row_positions,
+    text_color,
 )
 from sklstm.inspection._equations import PARTS
 from sklstm.inspection._gates import parts_of_steps, parts_of_windows
@@ -328,7 +329,7 @@ class GateDisplay:
     ) -> "Line2D":
         unit_style = {
             "label": f"unit {unit}",
-            "color": "black",
+            "color": text_color(),
             "linewidth": 1.2,
             "linestyle": UNIT_STYLES[number % len(UNIT_STYLES)],
         }

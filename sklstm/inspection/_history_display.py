@@ -16,6 +16,7 @@ from sklstm.inspection._axes import (
     label_positions,
     make_axes,
     merged_style,
+    text_color,
 )
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class HistoryDisplay:
         if self.best_epoch is not None:
             best_style = {
                 "label": f"kept: epoch {self.best_epoch}",
-                "color": "black",
+                "color": text_color(),
                 "linestyle": ":",
             }
             self.best_line_ = self.ax_.axvline(

@@ -1,0 +1,123 @@
+"""Bounds around a forecast, in the forms that they come in, as bands to draw."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from sklstm.inspection._forecast_rows import ForecastRows
+from sklstm.windows._labels import table_index
+
+
+def read_intervals(
+    interval: Any, y_pred: Any, rows: ForecastRows
+) -> dict[str, NDArray[np.float64]]:
+    """Return the bands, widest first: by name, arrays (n_rows, n_outputs, 2)."""
+    if interval is None:
+        return {}
+    n_rows = len(y_pred)
+    if len(interval) != n_rows:
+        raise ValueError(
+            f"interval has {len(interval)} rows, but y_pred has {n_rows}; it should have "
+            "bounds for each row."
+        )
+    index = table_index(y_pred)
+    if isinstance(interval, pd.DataFrame):
+        if index is not None and not index.equals(interval.index):
+            raise ValueError(
+                "interval has other labels than y_pred. Pass the bounds of this forecast."
+            )
+        by_name = _bounds_of_table(interval, rows)
+    else:
+        by_name = _bounds_of_array(interval, rows)
+    place = np.flatnonzero(np.isfinite(rows.pred).any(axis=1))
+    if len(place) != n_rows:  # some predictions are unknown themselves
+        place = np.arange(len(rows.true) - n_rows, len(rows.true))
+    bands = {}
+    for name, bounds in by_name.items():
+        bands[name] = np.full((*rows.true.shape, 2), np.nan)
+        bands[name][place] = bounds
+    return dict(sorted(bands.items(), key=lambda band: -_width(band[1])))
+
+
+def _width(bounds: NDArray[np.float64]) -> float:
+    return float(np.nanmean(bounds[..., 1] - bounds[..., 0]))
+
+
+def _bounds_of_array(interval: ArrayLike, rows: ForecastRows) -> dict[str, NDArray]:
+    """Return pairs of an array's columns, the first and the last of which are widest."""
+    values = np.asarray(interval, dtype=np.float64)
+    if values.ndim == 2 and rows.n_outputs == 1:
+        values = values[:, np.newaxis]
+    if values.ndim != 3 or values.shape[1] != rows.n_outputs or values.shape[2] < 2:
+        expected = "(n_samples, 2)"
+        if rows.n_outputs > 1:
+            expected = f"(n_samples, {rows.n_outputs}, 2)"
+        raise ValueError(
+            f"interval should be of shape {expected}, the lower and the upper bound, or "
+            f"have more such pairs, got {np.shape(interval)}."
+        )
+    n_bounds = values.shape[2]
+    pairs = {k: values[:, :, [k, n_bounds - 1 - k]] for k in range(n_bounds // 2)}
+    if len(pairs) == 1:
+        return {"interval": pairs[0]}
+    return {f"interval {k + 1}": bounds for k, bounds in pairs.items()}
+
+
+def _bounds_of_table(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDArray]:
+    """Return the bounds of a table of conformal_interval, or of columns of quantiles."""
+    if table.columns.nlevels == 1 and {"lower", "upper"} <= set(table.columns):
+        return _bounds_of_array(table[["lower", "upper"]].to_numpy(), rows)
+    if table.columns.nlevels == 1 and table.columns.dtype.kind == "f":
+        return _bounds_of_quantiles(table, rows)
+    if not {"lower", "upper"} <= set(table.columns.get_level_values(-1)):
+        raise ValueError(
+            "interval needs the columns 'lower' and 'upper', as conformal_interval gives "
+            f"them, or quantiles as columns, got {list(table.columns)}."
+        )
+    if rows.n_outputs == 1:
+        return {
+            _percent(level): table[level][["lower", "upper"]].to_numpy()[:, np.newaxis]
+            for level in table.columns.get_level_values(0).unique()
+        }
+    return _bounds_of_targets(table, rows)
+
+
+def _bounds_of_quantiles(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDArray]:
+    levels = sorted(float(level) for level in table.columns)
+    pairs = [(low, high) for low, high in zip(levels, levels[::-1], strict=True)]
+    return {
+        _percent(high - low): _bounds_of_array(table[[low, high]].to_numpy(), rows)[
+            "interval"
+        ]
+        for low, high in pairs[: len(levels) // 2]
+    }
+
+
+def _bounds_of_targets(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDArray]:
+    """Return the bounds of several targets, whose names are the outermost columns."""
+    targets = list(table.columns.get_level_values(0).unique())
+    if len(targets) != rows.n_outputs:
+        raise ValueError(
+            f"interval has the targets {targets}, but y_pred {rows.n_outputs} outputs."
+        )
+    names = rows.names or []
+    if {str(name) for name in targets} == set(names):
+        targets = sorted(targets, key=lambda name: names.index(str(name)))
+    levels: list[Hashable] = [None]
+    if table.columns.nlevels == 3:
+        levels = list(table.columns.get_level_values(1).unique())
+    bands = {}
+    for level in levels:
+        by_target = [
+            table[name] if level is None else table[name][level] for name in targets
+        ]
+        bounds = [one[["lower", "upper"]].to_numpy() for one in by_target]
+        bands["interval" if level is None else _percent(level)] = np.stack(bounds, axis=1)
+    return bands
+
+
+def _percent(coverage: Any) -> str:
+    return f"{100 * float(coverage):.4g} % interval"
