@@ -1,42 +1,19 @@
 """The documentation: its code runs and prints what it says, and each page has a place."""
 
-import doctest
-import importlib.util
-import io
 import re
 import runpy
-from contextlib import redirect_stdout
-from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 import sklstm
+from tests.pages import DOCS, WITH_OTHER_LIBRARIES, assert_prints_what_it_says, name
 from tests.versions import SKLEARN
 
-DOCS = Path(__file__).parents[1] / "docs"
 HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
 PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "explanation").glob("*.md")), *HOW_TO]
 # Callbacks, and weights that reach the scores of a Pipeline.
 NEEDED_SKLEARN = {"how-to/watch-training": "1.9", "how-to/weight-samples": "1.8"}
-
-
-def name(page):
-    return page.relative_to(DOCS).with_suffix("").as_posix()
-
-
-def code_and_outputs(page):
-    """The page's Python blocks, each with the text block after it, or an empty one."""
-    blocks = re.findall(
-        r"^```(python|text)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
-    pairs = []
-    for language, block in blocks:
-        if language == "python":
-            pairs.append([block, ""])
-        else:
-            pairs[-1][1] = block
-    return pairs
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -44,18 +21,14 @@ def test_code_of_the_page_runs_and_prints_what_it_says(page, tmp_path, monkeypat
     needed = NEEDED_SKLEARN.get(name(page), "0")
     if Version(needed) > SKLEARN:
         pytest.skip(f"needs scikit-learn {needed}")
+    if name(page) in WITH_OTHER_LIBRARIES:
+        pytest.skip("needs other libraries: tests/interop runs it")
     monkeypatch.chdir(tmp_path)
-    namespace = {}
-    for code, expected in code_and_outputs(page):
-        draws_bars = "ProgressBar" in code
-        if draws_bars and importlib.util.find_spec("rich") is None:
-            continue
-        with redirect_stdout(io.StringIO()) as printed:
-            exec(code, namespace)
-        # Bars are for a terminal, and told in words.
-        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        got = "" if draws_bars else printed.getvalue()
-        assert doctest.OutputChecker().check_output(expected, got, flags), got
+    assert_prints_what_it_says(page)
+
+
+def test_pages_that_are_left_to_the_interop_suite_exist():
+    assert {name(page) for page in PAGES} >= WITH_OTHER_LIBRARIES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

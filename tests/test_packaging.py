@@ -98,15 +98,32 @@ def constraints(name="constraints.txt"):
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks"]))
+@pytest.mark.parametrize("name", requirements(but_for=["benchmarks", "interop"]))
 def test_constraints_pin_every_dependency_inside_its_range(name):
     pins = {canonicalize_name(r.name): str(r.specifier) for r in constraints()}
     version = pins[canonicalize_name(name)].removeprefix("==")
     assert requirements()[name].specifier.contains(version)
 
 
+@pytest.mark.parametrize("text", PROJECT["optional-dependencies"]["interop"])
+def test_interop_constraints_pin_the_libraries_that_sklstm_is_used_with(text):
+    needed = Requirement(text)
+    pins = {
+        canonicalize_name(r.name): str(r.specifier).removeprefix("==")
+        for r in constraints("constraints-interop.txt")
+    }
+    names = [canonicalize_name(needed.name)]
+    if needed.name == PROJECT["name"]:  # its own extras
+        names = [
+            canonicalize_name(Requirement(one).name)
+            for extra in needed.extras
+            for one in PROJECT["optional-dependencies"][extra]
+        ]
+    assert all(needed.specifier.contains(pins[name]) for name in names)
+
+
 # The site is built, and peers are measured, with one version of what they need.
-@pytest.mark.parametrize("name", requirements(but_for=["benchmarks", "docs"]))
+@pytest.mark.parametrize("name", requirements(but_for=["benchmarks", "docs", "interop"]))
 def test_oldest_constraints_are_the_lower_bounds(name):
     pins = {
         canonicalize_name(r.name): str(r.specifier).removeprefix("==")
@@ -118,7 +135,9 @@ def test_oldest_constraints_are_the_lower_bounds(name):
     ] == (Version(bound).release)
 
 
-@pytest.mark.parametrize("file", ["constraints.txt", "constraints-oldest.txt"])
+@pytest.mark.parametrize(
+    "file", ["constraints.txt", "constraints-interop.txt", "constraints-oldest.txt"]
+)
 def test_constraints_are_exact_sorted_and_name_each_package_once(file):
     names = [canonicalize_name(requirement.name) for requirement in constraints(file)]
     assert names == sorted(set(names))
