@@ -55,7 +55,9 @@ def test_autolog_keeps_the_parameters_and_scores_of_a_pipeline(autolog):
     assert logged.params == params
     assert logged.metrics["training_score"] == model.score(X[:90], Y[:90])
     errors = Y[:90] - model.predict(X[:90])
-    assert logged.metrics["training_mean_squared_error"] == pytest.approx((errors**2).mean())
+    assert logged.metrics["training_mean_squared_error"] == pytest.approx(
+        (errors**2).mean()
+    )
 
 
 def test_autolog_changes_no_prediction(autolog):
