@@ -506,8 +506,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             because values of `X`, or of `y` in `fit`, are too large.
         """
         fitted = self._fitted()
-        windows, n_known, _ = check_windows(self, X, like=fitted.shape.inputs)
-        return check_finite_predictions(fitted.predict(windows, n_known))
+        windows, _ = check_windows(self, X, like=fitted.shape.inputs)
+        return check_finite_predictions(fitted.predict(windows))
 
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

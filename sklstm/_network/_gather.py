@@ -1,30 +1,48 @@
 """Rows of windows as float32 tensors: gathered, then cast, never copied whole."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklstm.windows._views import iter_chunks, underlying_series
+from sklstm.windows._views import iter_chunks
+from sklstm.windows._windows import Windows
 
 # Number of values to gather at a time, for as many batches as they fill: a megabyte. That
 # is little beside a long series, and holds many batches of a small network.
 N_VALUES_AT_ONCE = 2**18
 
 
-def windows_on(windows: NDArray, device: torch.device) -> NDArray | Tensor:
-    """Return the windows to gather from: on a device with its own memory, a float32 view.
+@dataclass(frozen=True)
+class WindowSource:
+    """Windows to gather from, near the device.
 
-    The series is then copied to the device once. Windows for the CPU, and windows that are
-    no view of a series, are returned unchanged.
+    `every` holds a window for each start, and `starts` are those of the rows.
     """
-    series = None if device.type == "cpu" else underlying_series(windows)
-    if series is None:
-        return windows
-    steps = torch.from_numpy(series.astype(np.float32)).to(device)
-    return steps.unfold(0, windows.shape[1], 1).transpose(1, 2)
+
+    every: NDArray | Tensor
+    starts: NDArray[np.integer]
+    device: torch.device
+
+    @classmethod
+    def of(cls, windows: Windows, device: torch.device) -> "WindowSource":
+        """Copy the steps to a device with its own memory, once, as float32.
+
+        Windows for the CPU, and windows that share no steps, stay where they are.
+        """
+        steps = None if device.type == "cpu" else windows.steps
+        if steps is None:
+            return cls(windows.every, windows.starts, device)
+        there = torch.from_numpy(steps.astype(np.float32)).to(device)
+        every = there.unfold(0, windows.seq_length, 1).transpose(1, 2)
+        return cls(every, windows.starts, device)
+
+    def gather(self, rows: NDArray[np.integer]) -> Tensor:
+        """Return the rows as a float32 tensor (b, seq_length, n_features)."""
+        return gather(self.every, self.starts[rows], self.device)
 
 
 def gather(

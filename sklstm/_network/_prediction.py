@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sklstm._network._gather import gather, iter_rows_of_one_length, pad, windows_on
+from sklstm._network._gather import WindowSource, iter_rows_of_one_length, pad
 from sklstm._network._module import LSTMModule, is_stock_module
 from sklstm._network._runtime import ordered_map
+from sklstm.windows._windows import Windows
 
 # A full call has as many windows as keep their state (units * windows) and their input
 # (steps * features * windows) in the caches, but enough for the overhead to be small.
@@ -62,16 +63,15 @@ class _Shape(NamedTuple):
 
 
 @torch.inference_mode()
-def predict(
-    module: nn.Module, windows: NDArray, n_known: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def predict(module: nn.Module, windows: Windows) -> NDArray[np.float64]:
     """Return outputs (n_samples, n_outputs), each from the steps that its row knows.
 
     The bits of a row do not depend on the rows that it is computed with.
     """
-    device, seq_length = next(module.parameters()).device, windows.shape[1]
+    device = next(module.parameters()).device
+    n_known, seq_length = windows.n_known, windows.seq_length
     module.eval()
-    source, widest = windows_on(windows, device), n_at_once(module, seq_length)
+    source, widest = WindowSource.of(windows, device), n_at_once(module, seq_length)
     shape = None
     if device.type == "cpu" and isinstance(module, LSTMModule) and is_stock_module(module):
         shape = _Shape.of(module)
@@ -81,7 +81,7 @@ def predict(
     def outputs_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         n_steps, parts = int(n_known[rows[0]]), []
         for part, width in _iter_calls(len(rows), n_steps, widest, shape):
-            known = gather(source, rows[part], device)[:, seq_length - n_steps :]
+            known = source.gather(rows[part])[:, seq_length - n_steps :]
             parts.append(module(pad(known, width))[: len(known)])
         return rows, torch.cat(parts).double().cpu().numpy()
 

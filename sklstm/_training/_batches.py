@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklstm._network._gather import N_VALUES_AT_ONCE, gather, windows_on
+from sklstm._network._gather import N_VALUES_AT_ONCE, WindowSource, gather
 from sklstm._training._data import WindowSet
 from sklstm.windows._views import iter_chunks
 
@@ -41,7 +41,7 @@ class Batches:
         self.batch_size = batch_size
         self.device = device
         self.generator = generator
-        self._source = windows_on(windows.windows, device)
+        self._source = WindowSource.of(windows.windows, device)
 
     def __iter__(self) -> Iterator[Batch]:
         chosen, order = self.windows, self._order()
@@ -50,7 +50,7 @@ class Batches:
         n_at_once = size * max(1, N_VALUES_AT_ONCE // (size * n_values))
         for chunk in iter_chunks(len(chosen), n_at_once):
             rows = chosen.rows[chunk if order is None else order[chunk]]
-            windows = gather(self._source, rows, self.device)
+            windows = self._source.gather(rows)
             targets = gather(chosen.targets, rows, self.device)
             if chosen.weights is not None:
                 weights = gather(chosen.weights, rows, self.device)

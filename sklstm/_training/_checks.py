@@ -19,7 +19,8 @@ from sklstm._arrays import reading
 from sklstm._sklearn_compat import feature_names_of
 from sklstm.windows._flat import check_not_flat
 from sklstm.windows._layout import layout_of_nan
-from sklstm.windows._views import n_known_steps, row_dtype, underlying_series
+from sklstm.windows._views import row_dtype
+from sklstm.windows._windows import Windows
 
 # The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
@@ -54,13 +55,17 @@ class InputShape:
 
 def check_windows(
     estimator: BaseEstimator, X: ArrayLike, *, like: InputShape | None
-) -> tuple[NDArray, NDArray[np.integer], InputShape]:
-    """Return the windows, the number of steps that each of them knows, and their shape.
+) -> tuple[Windows, InputShape]:
+    """Return the windows and their shape.
 
     Windows are of shape (n_samples, seq_length, n_features). A table (n_samples,
     seq_length) is read as windows of one feature. Views stay views. With `like`, windows
     must have that shape.
     """
+    if isinstance(X, Windows):
+        shape = _input_shape(estimator, X, X, like)
+        _check_window_range(X)
+        return X, shape
     with reading(X, "X"):
         checked = check_array(
             X,
@@ -73,23 +78,27 @@ def check_windows(
         shape = _input_shape(estimator, X, checked, like)
         if checked.dtype.kind == "O":  # scikit-learn does not convert objects in lists
             checked = checked.astype(np.float64)
-    windows = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
+    array = checked[:, :, np.newaxis] if checked.ndim == 2 else checked
+    windows = Windows.of_array(array)
     _check_window_range(windows)
-    n_known = n_known_steps(windows)
+    n_known = windows.n_known
     if (n_known < 0).any():
         raise ValueError(
             f"X holds NaN inside the window of row {int(n_known.argmin())}. Only whole "
             "steps at the start of a window may be NaN, which means that they are not "
             "known yet. Fill the gaps in the series before cutting it into windows."
-            f"{layout_of_nan(windows)}"
+            f"{layout_of_nan(array)}"
         )
     if checked.ndim == 2:
         _check_nan_is_unknown(checked, np.flatnonzero(n_known < checked.shape[1]))
-    return windows, n_known, shape
+    return windows, shape
 
 
 def _input_shape(
-    estimator: BaseEstimator, X: ArrayLike, checked: NDArray, like: InputShape | None
+    estimator: BaseEstimator,
+    X: ArrayLike | Windows,
+    checked: NDArray | Windows,
+    like: InputShape | None,
 ) -> InputShape:
     name, is_table = type(estimator).__name__, checked.ndim == 2
     if checked.ndim not in (2, 3) or 0 in checked.shape:
@@ -100,7 +109,7 @@ def _input_shape(
     seq_length, n_features = checked.shape[1], 1 if is_table else checked.shape[2]
     if like is None:
         names = feature_names_of(X) if is_table else None
-        if is_table:
+        if isinstance(checked, np.ndarray) and is_table:
             check_not_flat(checked, names)
         return InputShape(
             seq_length,
@@ -154,9 +163,8 @@ def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> No
         )
 
 
-def _check_window_range(windows: NDArray) -> None:
-    series = underlying_series(windows)
-    values = windows if series is None else series
+def _check_window_range(windows: Windows) -> None:
+    values = windows.values
     # fmin and fmax ignore NaN, and reduce without a copy.
     low = float(np.fmin.reduce(values, axis=None))
     high = float(np.fmax.reduce(values, axis=None))
@@ -172,7 +180,9 @@ def _check_window_range(windows: NDArray) -> None:
         )
 
 
-def check_sample_weight(sample_weight: ArrayLike | None, X: NDArray) -> NDArray | None:
+def check_sample_weight(
+    sample_weight: ArrayLike | None, X: NDArray | Windows
+) -> NDArray | None:
     """Return the weights (n_samples,), which must not be negative or all zero, or None."""
     if sample_weight is None:
         return None

@@ -3,7 +3,7 @@
 import math
 import os
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self, TypeGuard
+from typing import Any, Protocol, Self, TypeGuard
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -34,6 +34,33 @@ RESERVED = {
 }
 
 
+class Parameters(Protocol):
+    """Parameters of LSTMRegressor that decide a fit, as the user set them."""
+
+    units: int
+    num_layers: int
+    dropout: float
+    bidirectional: bool
+    residual: bool
+    loss: str
+    normalize_y: bool
+    batch_size: int
+    learning_rate: float
+    max_grad_norm: float | None
+    early_stopping: bool
+    n_iter_no_change: int
+    tol: float
+    warm_start: bool
+    checkpoint: str | os.PathLike[str] | None
+    random_state: int | np.random.RandomState | None
+    device: str
+    verbose: int
+    skorch_params: dict[str, Any] | None
+
+    def get_params(self, deep: bool = ...) -> dict[str, Any]:
+        """Return all parameters by name, as scikit-learn's estimators do."""
+
+
 # The time that torch takes to make layers grows with the square of their number: a second
 # for these, minutes for ten times as many.
 MOST_LAYERS = 1000
@@ -58,7 +85,7 @@ class Architecture:
 
     @classmethod
     def of(
-        cls, regressor: Any, *, seq_length: int, n_features: int, n_outputs: int
+        cls, regressor: Parameters, *, seq_length: int, n_features: int, n_outputs: int
     ) -> Self:
         """Build from the regressor's parameters, as Python types: torch takes no others."""
         architecture = cls(
@@ -97,7 +124,7 @@ class Training:
     skorch_params: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, regressor: Any, *, epochs: int) -> Self:
+    def of(cls, regressor: Parameters, *, epochs: int) -> Self:
         """Build from the regressor's parameters, for a number of epochs."""
         clip, patience = regressor.max_grad_norm, int(regressor.n_iter_no_change)
         return cls(
@@ -129,7 +156,7 @@ class TrainingConfig:
     @classmethod
     def of(
         cls,
-        regressor: Any,
+        regressor: Parameters,
         *,
         seq_length: int,
         n_features: int,

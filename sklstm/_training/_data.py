@@ -27,7 +27,7 @@ from sklstm._training._resolution import (
 from sklstm._training._scaling import TargetScaler
 from sklstm.windows._checks import check_labels, check_same_order
 from sklstm.windows._layout import check_layout
-from sklstm.windows._views import underlying_series
+from sklstm.windows._windows import Windows
 
 # Largest numbers of rows in a sample of the data, and of values in their windows.
 MOST_ROWS, MOST_VALUES = 64, 2**21
@@ -39,7 +39,7 @@ class WindowSet(Dataset):
 
     Attributes
     ----------
-    windows : ndarray of shape (n, seq_length, n_features)
+    windows : Windows of shape (n, seq_length, n_features)
     targets : ndarray of shape (n, n_outputs)
     rows : ndarray of int
         Numbers of the rows that are used.
@@ -47,25 +47,29 @@ class WindowSet(Dataset):
     weights : ndarray of shape (n,), or None for equal weights
     """
 
-    windows: NDArray
+    windows: Windows
     targets: NDArray
     rows: NDArray[np.integer]
     weights: NDArray | None = None
 
     @classmethod
-    def of_arrays(cls, X: NDArray, y: NDArray | None) -> Self:
+    def of_arrays(cls, X: NDArray | Windows, y: NDArray | None) -> Self:
         """Return a set of all rows of arrays, as a callback may pass them to the net."""
-        windows = X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+        if isinstance(X, np.ndarray):
+            X = Windows.of_array(X if X.ndim == 3 else X.reshape(len(X), -1, 1))
         targets = np.zeros((len(X), 1)) if y is None else y.reshape(len(X), -1)
-        return cls(windows, targets, np.arange(len(X)))
+        return cls(X, targets, np.arange(len(X)))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def X(self) -> NDArray:  # noqa: N802, what skorch's callbacks look for
-        """Windows that are used: a view if they are consecutive."""
-        return self.used(self.windows)
+    def X(self) -> NDArray | Windows:  # noqa: N802, what skorch's callbacks look for
+        """Windows that are used: a view if they are consecutive rows of an array."""
+        windows = self.windows.rows(self.rows)
+        if windows.hides_steps:
+            return windows
+        return np.asarray(windows) if windows.view is None else windows.view
 
     @property
     def y(self) -> NDArray:
@@ -87,7 +91,7 @@ def without_repeats(windows: WindowSet) -> WindowSet:
     row that is repeated gives the same bits as a row with a larger weight.
     """
     rows, n_samples = windows.rows, len(windows.windows)
-    values = windows.windows[rows].reshape(len(rows), -1)
+    values = np.asarray(windows.windows.rows(rows)).reshape(len(rows), -1)
     _, first, row_of = np.unique(
         np.hstack([values, windows.targets[rows]]),
         axis=0,
@@ -148,7 +152,8 @@ def check_training_data(
     check_both_given(X_val, y_val)
     train, shape = _check_set(estimator, X, y, sample_weight, like=like)
     name = "X" if isinstance(X, np.ndarray) else "np.asarray(X)"
-    check_layout(train.windows, train.rows, train.targets, name=name)
+    if train.windows.view is not None:
+        check_layout(train.windows.view, train.rows, train.targets, name=name)
     check_window_resolution(train.windows)
     if X_val is not None:
         return TrainingData(train, _check_validation(estimator, X_val, y_val, shape), shape)
@@ -172,17 +177,17 @@ def _check_set(
     remedy: str = GIVE_WEIGHT_0,
     target_name: str = "y",
 ) -> tuple[WindowSet, DataShape]:
-    windows, n_known, inputs = check_windows(
+    windows, inputs = check_windows(
         estimator, X, like=None if like is None else like.inputs
     )
     check_same_order(X, y)
     check_same_order(X, sample_weight, name="sample_weight")
     check_same_order(y, sample_weight, name="sample_weight", like="y")
-    if underlying_series(windows) is not None:  # consecutive rows, in time order
+    if windows.view is not None and windows.steps is not None:  # in time order
         check_labels(sample_weight, name="sample_weight", warn=False)
     weights = check_sample_weight(sample_weight, windows)
     y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
-    rows = check_training_rows(n_known, weights, seq_length=windows.shape[1])
+    rows = check_training_rows(windows.n_known, weights, seq_length=windows.seq_length)
     if like is not None:
         check_same_outputs(y.shape[1:], like.target, name=target_name)
     shape = DataShape(inputs, y.shape[1:])
@@ -209,7 +214,7 @@ def _check_validation(
 
 def spread_rows(windows: WindowSet) -> NDArray[np.integer]:
     """Return a few of the rows that are used, evenly spread."""
-    n_most = MOST_VALUES // windows.windows[0].size
+    n_most = MOST_VALUES // math.prod(windows.windows.shape[1:])
     n_rows = min(len(windows), max(min(MOST_ROWS, n_most), 2))
     return windows.rows[np.linspace(0, len(windows) - 1, n_rows).astype(np.intp)]
 

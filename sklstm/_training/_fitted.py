@@ -19,6 +19,7 @@ from sklstm._training._state import (
     net_state,
     recorded_epochs,
 )
+from sklstm.windows._windows import Windows
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,9 @@ class FittedNet:
     best_epoch: int | None = None
     by_partial_fit: bool = False
 
-    def predict(
-        self, windows: NDArray, n_known: NDArray[np.integer]
-    ) -> NDArray[np.float64]:
+    def predict(self, windows: Windows) -> NDArray[np.float64]:
         """Return predictions in the units and the shape of the targets."""
-        return self.scaler.predictions(predict(self.net.module_, windows, n_known))
+        return self.scaler.predictions(predict(self.net.module_, windows))
 
     @property
     def history(self) -> list[dict[str, Any]]:

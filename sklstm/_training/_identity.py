@@ -18,17 +18,33 @@ from sklstm._storage._files import CheckpointFile
 from sklstm._training._config import TrainingConfig
 from sklstm._training._data import TrainingData
 from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_chunks, underlying_series
+from sklstm.windows._windows import Windows
 
 # Parameters that do not affect the weights, or are compared separately.
 NOT_COMPARED = {"checkpoint", "device", "epochs", "random_state", "verbose", "warm_start"}
 
 
-def windows_sha256(windows: NDArray) -> str:
+def windows_sha256(windows: Windows) -> str:
     """Return the digest of windows (n_samples, seq_length, n_features) by value.
 
-    For the consecutive windows of one series, only its steps are hashed, so that the series
-    is read once and never copied whole.
+    Steps that windows share are hashed only once, so that they are never copied whole.
     """
+    view = windows.view
+    return _sha256_of_rows(windows) if view is None else _sha256_of_view(view)
+
+
+def _sha256_of_rows(windows: Windows) -> str:
+    """Return the digest of the steps that the rows know, and of which rows know which."""
+    digest = hashlib.sha256(f"{windows.shape}, rows".encode())
+    values = windows.values
+    for part in iter_chunks(len(values)):
+        digest.update(_value_bytes(values[part]))
+    for array in (windows.starts, windows.n_known, windows.series, windows.position):
+        digest.update(array.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _sha256_of_view(windows: NDArray) -> str:
     digest = hashlib.sha256(f"{windows.shape}".encode())
     parts = list(iter_chunks(len(windows), N_WINDOWS_AT_ONCE))
     if underlying_series(windows) is not None or all(

@@ -123,7 +123,7 @@ def start_at_linear_forecast(module: LSTMModule, windows: WindowSet) -> None:
 
     Where there are more features than can be solved for, its slopes stay 0.
     """
-    n_features = windows.windows.shape[2]
+    n_features = windows.windows.n_features
     if n_features > MOST_LINEAR_COLUMNS:
         return
     columns = _Columns(windows, module.linear_steps)
@@ -156,16 +156,16 @@ class _Columns:
     """
 
     def __init__(self, windows: WindowSet, n_steps: int) -> None:
-        self.set, self.windows = windows, windows.windows[:, -n_steps:]
+        self.set, self.windows = windows, windows.windows.last_steps(n_steps)
         first = windows.rows[:1]
-        self.level = _tensor(self.windows[first][0, -1])
+        self.level = _tensor(self.windows.gather(first)[0, -1])
         self.target_level = _tensor(windows.targets[first][0])
-        n_values = int(np.prod(self.windows.shape[1:]))
-        self.n_at_once = max(16, N_VALUES_AT_ONCE // n_values)
+        self.n_columns = int(np.prod(self.windows.shape[1:]))
+        self.n_at_once = max(16, N_VALUES_AT_ONCE // self.n_columns)
 
     def sums(self, start: int, stop: int) -> Sums:
         """Return the sums over rows, by their place among those that are used."""
-        n_columns, n_outputs = self.windows[0].size, self.set.targets.shape[1]
+        n_columns, n_outputs = self.n_columns, self.set.targets.shape[1]
         total = Sums(
             torch.zeros(1 + n_columns, 1 + n_columns, dtype=torch.float64, device="cpu"),
             torch.zeros(1 + n_columns, n_outputs, dtype=torch.float64, device="cpu"),
@@ -176,7 +176,7 @@ class _Columns:
         return total
 
     def _sums_of(self, rows: NDArray[np.integer]) -> Sums:
-        steps = _tensor(self.windows[rows])  # (b, n_steps, F)
+        steps = _tensor(self.windows.gather(rows))  # (b, n_steps, F)
         targets = _tensor(self.set.targets[rows]) - self.target_level
         last_step = steps[:, -1]
         relative = (steps[:, :-1] - last_step[:, None]).flatten(1)
@@ -207,7 +207,7 @@ def _sums_and_penalty(
         return columns.sums(0, n_rows), USUAL_PENALTY * n_rows
     # Columns of y may be steps ahead, of which the last rows know those that are to judge.
     n_between = min(columns.set.targets.shape[1] - 1, n_rows // 10)
-    is_many = columns.windows[0].size > MANY_COLUMNS
+    is_many = columns.n_columns > MANY_COLUMNS
     shares = FOLD_ENDS_OF_MANY if is_many else FOLD_ENDS
     ends = [round(share * n_rows) for share in shares]
     fitted = columns.sums(0, ends[0] - n_between)

@@ -33,6 +33,7 @@ from sklstm._training._callbacks import (
 )
 from sklstm._training._config import Architecture, Training
 from sklstm._training._data import WindowSet
+from sklstm.windows._windows import Windows
 
 
 class _MeanLoss:
@@ -112,7 +113,7 @@ class WindowNet(NeuralNet):
         return callbacks
 
     def get_dataset(self, X: Any, y: Any = None) -> Dataset:
-        if isinstance(X, np.ndarray):
+        if isinstance(X, (np.ndarray, Windows)):
             return WindowSet.of_arrays(X, y)
         return super().get_dataset(X, y)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklstm._training._scaling import is_constant
-from sklstm.windows._views import iter_chunks, underlying_series
+from sklstm.windows._views import iter_chunks
+from sklstm.windows._windows import Windows
 
 # Largest spacing of float32 numbers, in standard deviations of a feature, that needs no
 # warning. Rounding then adds less than a thousandth of a percent to the variance.
@@ -24,14 +25,13 @@ ALL_WHOLE = 2**24
 MOST_SHOWN = 5
 
 
-def check_window_resolution(windows: NDArray, names: Sequence[str] | None = None) -> None:
+def check_window_resolution(windows: Windows, names: Sequence[str] | None = None) -> None:
     """Warn of features that are so far from 0 that float32 loses their differences.
 
-    It takes one pass over the series of which windows are a view, or over the windows if
-    they are no view, and memory that does not grow with them.
+    It takes one pass over the steps that windows share, or over all windows if they share
+    none.
     """
-    series = underlying_series(windows)
-    columns = np.moveaxis(windows if series is None else series, -1, 0)
+    columns = np.moveaxis(windows.values, -1, 0)
     lost = [number for number, column in enumerate(columns) if _loses_digits(column)]
     if not lost:
         return

@@ -124,7 +124,6 @@ def _best_epoch(net: WindowNet) -> int | None:
 def _check_sees_windows(fitted: FittedNet, rows: WindowSet) -> None:
     """Warn where the trained network gives one output for windows that differ."""
     chosen = spread_rows(rows)
-    windows = rows.windows[chosen]
-    n_known = np.full(len(windows), windows.shape[1])
-    outputs = predict(fitted.net.module_, windows, n_known)
-    check_predictions_vary(windows, outputs, rows.targets[chosen])
+    windows = rows.windows.rows(chosen)
+    outputs = predict(fitted.net.module_, windows)
+    check_predictions_vary(np.asarray(windows), outputs, rows.targets[chosen])

@@ -334,10 +334,10 @@ class ForecastDisplay:
                 )
             regressor, windows = resolve_regressor(estimator, X)
             y_pred = regressor.predict(windows)
-            _, n_known, _ = check_windows(
+            checked, _ = check_windows(
                 regressor, windows, like=regressor._fitted().shape.inputs
             )
-            warm_up = n_known < regressor.window_shape_[0]
+            warm_up = checked.n_known < regressor.window_shape_[0]
             index = table_index(X) if table_index(y) is None else None
             horizon = prediction_horizon(estimator)
             rows = align_rows(y, y_pred, history=None, index=index)

@@ -271,20 +271,16 @@ class GateDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        regressor, windows = resolve_regressor(estimator, X)
-        windows, n_known, _ = check_windows(
-            regressor, windows, like=regressor._fitted().shape.inputs
-        )
+        regressor, read = resolve_regressor(estimator, X)
+        windows, _ = check_windows(regressor, read, like=regressor._fitted().shape.inputs)
         if row is None and len(windows) > 1:
-            parts = parts_of_windows(
-                regressor, windows, n_known, layer=layer, direction=direction
-            )
+            parts = parts_of_windows(regressor, windows, layer=layer, direction=direction)
             positions, xlabel = row_positions(table_index(X), len(windows))
             display = cls(parts, positions=positions, xlabel=xlabel)
         else:
             one = [_check_row(row or 0, len(windows))]
             parts = parts_of_steps(
-                regressor, windows[one], n_known[one], layer=layer, direction=direction
+                regressor, windows.rows(one), layer=layer, direction=direction
             )
             display = cls({part: values[0] for part, values in parts.items()})
         return display.plot(

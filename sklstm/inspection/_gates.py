@@ -26,6 +26,7 @@ from sklstm.inspection._equations import (
     states_of_layer,
 )
 from sklstm.windows._views import iter_chunks
+from sklstm.windows._windows import Windows
 
 # Memory for intermediate results. More gains nothing: Jacobians of 16 windows at a time
 # take as long per window as those of 256.
@@ -154,8 +155,8 @@ def gates(
     ValueError: X has windows of 1 steps, but LSTMRegressor is expecting windows of 8...
     """
     regressor, X = resolve_regressor(estimator, X)
-    windows, n_known, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
-    return parts_of_steps(regressor, windows, n_known, layer=layer, direction=direction)
+    windows, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
+    return parts_of_steps(regressor, windows, layer=layer, direction=direction)
 
 
 @validate_params(
@@ -279,10 +280,10 @@ def cell_gradient(
     sklearn.exceptions.NotFittedError: This LSTMRegressor instance is not fitted yet...
     """
     regressor, X = resolve_regressor(estimator, X)
-    windows, n_known, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
+    windows, _ = check_windows(regressor, X, like=regressor._fitted().shape.inputs)
     norms = np.full(windows.shape[:2], np.nan)
     for rows, known, states, cell in iter_states(
-        regressor, windows, n_known, layer=layer, direction=direction
+        regressor, windows, layer=layer, direction=direction
     ):
         norms[rows, known] = cell_gradient_norms(states, cell, path=path, norm=norm)
     return norms
@@ -290,8 +291,7 @@ def cell_gradient(
 
 def parts_of_steps(
     regressor: LSTMRegressor,
-    windows: NDArray,
-    n_known: NDArray[np.integer],
+    windows: Windows,
     *,
     layer: int,
     direction: str,
@@ -300,7 +300,7 @@ def parts_of_steps(
     shape = (*windows.shape[:2], regressor.net_.architecture.units)
     parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
     for rows, known, states, _ in iter_states(
-        regressor, windows, n_known, layer=layer, direction=direction
+        regressor, windows, layer=layer, direction=direction
     ):
         for part in PARTS:
             parts[part][rows, known] = states[part]
@@ -309,8 +309,7 @@ def parts_of_steps(
 
 def parts_of_windows(
     regressor: LSTMRegressor,
-    windows: NDArray,
-    n_known: NDArray[np.integer],
+    windows: Windows,
     *,
     layer: int,
     direction: str,
@@ -319,7 +318,7 @@ def parts_of_windows(
     shape = (len(windows), regressor.net_.architecture.units)
     parts = Bunch(**{part: np.full(shape, np.nan) for part in PARTS})
     for rows, _, states, cell in iter_states(
-        regressor, windows, n_known, layer=layer, direction=direction
+        regressor, windows, layer=layer, direction=direction
     ):
         last_read = 0 if cell.direction == "backward" else -1
         for part in PARTS:
@@ -329,8 +328,7 @@ def parts_of_windows(
 
 def iter_states(
     regressor: LSTMRegressor,
-    windows: NDArray,
-    n_known: NDArray[np.integer],
+    windows: Windows,
     *,
     layer: int,
     direction: str,
@@ -342,9 +340,10 @@ def iter_states(
         for name, weight in effective_weights(module).items()
         if name.startswith("lstm.")
     }
+    n_known, seq_length = windows.n_known, windows.seq_length
     layers = make_layers(weights, num_layers=architecture.num_layers)
     layer, cell = _check_cell(layers, layer, direction)
-    seq_length, units = windows.shape[1], architecture.units
+    units = architecture.units
     # Some (T, units) arrays of this chunk and of the previous one, and some Jacobians.
     n_bytes = 8 * (24 * len(layers[0]) * seq_length * units + 12 * units**2)
     n_at_once = max(BYTES_AT_ONCE // n_bytes, 1)
@@ -354,7 +353,7 @@ def iter_states(
         for part in iter_chunks(len(all_rows), n_at_once):
             rows = all_rows[part]
             # In float32 up to here, as in the network.
-            steps = windows[rows, known].astype(np.float32)
+            steps = windows.gather(rows)[:, known].astype(np.float32)
             if architecture.residual:
                 steps = steps - steps[:, -1:]
             wide = steps.astype(np.float64)

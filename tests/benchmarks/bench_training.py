@@ -12,6 +12,7 @@ from sklstm._network._gradients import _backward, _forward, loss_and_gradients, 
 from sklstm._network._losses import LOSSES
 from sklstm._network._runtime import one_thread
 from sklstm._training._data import WindowSet
+from sklstm.windows._windows import Windows
 from tests.benchmarks.loops import (
     Network,
     train_by_hand,
@@ -157,7 +158,7 @@ def split():
     regressor = LSTMRegressor(epochs=50, batch_size=16, random_state=0, device="cpu")
     net = regressor.fit(windows, targets).net_
     module, adam = net.module_.train(), net.optimizer_
-    rows = WindowSet(windows, np.float32(targets)[:, None], np.arange(90))
+    rows = WindowSet(Windows.of_array(windows), np.float32(targets)[:, None], np.arange(90))
     batches = net.get_iterator(rows, training=True)
     batch, wanted = next(iter(batches))
     steps, plain = batch.transpose(0, 1).contiguous(), step_by_autograd(batch, wanted)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sklstm._network._prediction import predict
+from sklstm.windows._windows import Windows
 from tests.modules import make_module
 
 UNITS = [1, 2, 3, 5, 7, 8, 9, 15, 16, 33, 50, 51, 64, 100]
@@ -25,16 +26,16 @@ N_ROWS, N_ALONE = 200, 60
 
 def count_differing(module, windows, n_known):
     """Rows whose bits alone, in a part or in another order are not those among all."""
-    together = predict(module, windows, n_known)
+    together = predict(module, Windows.of_array(windows, n_known))
     order = np.random.default_rng(1).permutation(len(windows))
     moved = np.empty_like(together)
-    moved[order] = predict(module, windows[order], n_known[order])
+    moved[order] = predict(module, Windows.of_array(windows[order], n_known[order]))
     differs = (moved != together).any(axis=1)
     sizes = [1] * N_ALONE + [43] * ((len(windows) - N_ALONE) // 43 + 1)
     start = 0
     for size in sizes:
         part = slice(start, start + size)
-        outputs = predict(module, windows[part], n_known[part])
+        outputs = predict(module, Windows.of_array(windows[part], n_known[part]))
         differs[part] |= (outputs != together[part]).any(axis=1)
         start += size
     return int(differs.sum())

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklstm._network._gather import gather, iter_rows_of_one_length, pad, windows_on
+from sklstm._network._gather import WindowSource, gather, iter_rows_of_one_length, pad
 from sklstm.windows._views import sliding_windows
+from sklstm.windows._windows import Windows
 
 CPU = torch.device("cpu")
 N_AT_ONCE = 64
@@ -46,12 +47,13 @@ def test_complete_rows_come_first():
 def test_windows_stay_views_of_the_series_on_a_device_of_its_own():
     # "meta" stands for a device with memory of its own, to which the series is sent once.
     windows = sliding_windows(np.arange(20.0).reshape(10, 2), 4)
-    assert windows_on(windows, CPU) is windows
-    there = windows_on(windows, torch.device("meta"))
+    assert WindowSource.of(Windows.of_array(windows), CPU).every is windows
+    there = WindowSource.of(Windows.of_array(windows), torch.device("meta")).every
     assert there.shape == windows.shape
     assert there.untyped_storage().nbytes() == 4 * 20
     copied = np.ascontiguousarray(windows)
-    assert windows_on(copied, torch.device("meta")) is copied
+    source = WindowSource.of(Windows.of_array(copied), torch.device("meta"))
+    assert source.every is copied
 
 
 def test_rows_of_a_tensor_are_those_of_the_array():

@@ -14,6 +14,7 @@ import torch
 
 from sklstm._network import _prediction
 from sklstm._network._prediction import n_at_once, predict
+from sklstm.windows._windows import Windows
 from tests.modules import make_module
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,9 @@ def test_outputs_are_those_of_the_module(form, n_outputs):
     module = make_module(3, n_outputs, **FORMS[form])
     windows, known = make_windows(60)
     expected = by_module(module, windows, known)
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=2e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=2e-6
+    )
 
 
 @pytest.mark.parametrize("scale", [1e-20, 1e4, 1e30])
@@ -64,13 +67,17 @@ def test_outputs_are_those_of_the_module_at_the_ends_of_float32(scale):
     module, (windows, known) = make_module(), make_windows(20)
     windows *= scale
     expected = by_module(module, windows, known)
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=1e-6
+    )
 
 
 def test_long_windows_do_not_drift_from_the_module():
     module, (windows, known) = make_module(), make_windows(20, n_steps=3000)
     expected = by_module(module, windows, known)
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("units", [5, 33, 50, 64, 130])
@@ -80,18 +87,18 @@ def test_rows_predicted_together_have_the_bits_of_each_alone(form, units, beside
     module = make_module(**FORMS[form] | {"units": units})
     n_samples = n_at_once(module, 4) + beside
     windows, known = make_windows(n_samples)
-    together = predict(module, windows, known)
+    together = predict(module, Windows.of_array(windows, known))
     for i in [*range(0, n_samples, 29), n_samples - 1]:
-        alone = predict(module, windows[i : i + 1], known[i : i + 1])
+        alone = predict(module, Windows.of_array(windows[i : i + 1], known[i : i + 1]))
         np.testing.assert_array_equal(alone[0], together[i])
     edges = [0, 3, 17, 30, 61, 100, n_samples]
     parts = [
-        predict(module, windows[start:end], known[start:end])
+        predict(module, Windows.of_array(windows[start:end], known[start:end]))
         for start, end in pairwise(edges)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), together)
     order = np.random.default_rng(1).permutation(n_samples)
-    moved = predict(module, windows[order], known[order])
+    moved = predict(module, Windows.of_array(windows[order], known[order]))
     np.testing.assert_array_equal(moved, together[order])
 
 
@@ -153,7 +160,9 @@ def test_rows_are_predicted_one_by_one_where_places_in_every_call_differ(monkeyp
     expected = by_module(module, windows, known)
     monkeypatch.setattr(_prediction, "_bits_in_call", lambda *_: None)
     assert _prediction._call_width(40, 4, 1024, SHAPE) == 1
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=1e-6
+    )
 
 
 def test_trial_does_not_use_the_weights_of_the_module():
@@ -164,7 +173,7 @@ def test_trial_does_not_use_the_weights_of_the_module():
         for weight in module.parameters():
             weight.zero_()
     windows, known = make_windows(1)
-    predict(module, windows, known)
+    predict(module, Windows.of_array(windows, known))
     shape = _prediction._Shape.of(module)
     with torch.inference_mode():
         bits = _prediction._bits_in_call(shape, 4, 16)
@@ -174,40 +183,48 @@ def test_trial_does_not_use_the_weights_of_the_module():
 def test_autocast_around_predict_changes_no_bit():
     # TypeError: NumPy has no bfloat16.
     module, (windows, known) = make_module(), make_windows(40)
-    expected = predict(module, windows, known)
+    expected = predict(module, Windows.of_array(windows, known))
     with torch.autocast("cpu"):
-        np.testing.assert_array_equal(predict(module, windows, known), expected)
+        np.testing.assert_array_equal(
+            predict(module, Windows.of_array(windows, known)), expected
+        )
 
 
 @pytest.mark.parametrize("n_rows", [1, 70])
 def test_parametrized_weights_are_those_that_predict(n_rows):
     # Predictions by an own forward pass read the weights that were there before.
     module, (windows, known) = make_module(), make_windows(n_rows)
-    before = predict(module, windows, known)
+    before = predict(module, Windows.of_array(windows, known))
     torch.nn.utils.parametrizations.weight_norm(module.lstm, "weight_hh_l0")
     with torch.no_grad():
         module.lstm.parametrizations.weight_hh_l0.original0.mul_(3)
     expected = by_module(module, windows, known)
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=1e-6
+    )
     assert np.abs(expected - before)[0].max() > 1e-3
 
 
 def test_hooks_see_what_is_predicted():
     module, (windows, known) = make_module(), make_windows(40)
-    expected, seen = predict(module, windows, known), []
+    expected, seen = predict(module, Windows.of_array(windows, known)), []
     module.dense.register_forward_hook(lambda *_: seen.append(1))
-    np.testing.assert_allclose(predict(module, windows, known), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        predict(module, Windows.of_array(windows, known)), expected, atol=1e-6
+    )
     assert seen
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_parts_predicted_in_threads_have_the_same_bits(n_threads):
     module, (windows, known) = make_module(units=130), make_windows(2000)
-    alone = predict(module, windows, known)
+    alone = predict(module, Windows.of_array(windows, known))
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
-        np.testing.assert_array_equal(predict(module, windows, known), alone)
+        np.testing.assert_array_equal(
+            predict(module, Windows.of_array(windows, known)), alone
+        )
         assert torch.get_num_threads() == n_threads
     finally:
         torch.set_num_threads(before)
@@ -220,5 +237,6 @@ def test_steps_before_the_known_ones_are_not_read():
     other[0, :4], other[1, :2], other[2, :1] = np.nan, 1e6, -1e6
     known = np.array([0, 2, 3])
     np.testing.assert_array_equal(
-        predict(module, windows, known), predict(module, other, known)
+        predict(module, Windows.of_array(windows, known)),
+        predict(module, Windows.of_array(other, known)),
     )

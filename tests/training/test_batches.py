@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sklstm._training import _batches
 from sklstm._training._data import WindowSet
+from sklstm.windows._windows import Windows
 
 CPU = torch.device("cpu")
 N_AT_ONCE = 64
@@ -16,7 +17,9 @@ def numbered_batches(n_samples, rows, batch_size, seed=0):
     """Batches over windows and targets that hold nothing but the number of their row."""
     numbers = np.arange(n_samples, dtype=float)
     dataset = WindowSet(
-        np.broadcast_to(numbers[:, None, None], (n_samples, 3, 2)), numbers[:, None], rows
+        Windows.of_array(np.broadcast_to(numbers[:, None, None], (n_samples, 3, 2))),
+        numbers[:, None],
+        rows,
     )
     generator = torch.Generator().manual_seed(seed)
     return _batches.Batches(dataset, batch_size=batch_size, generator=generator, device=CPU)

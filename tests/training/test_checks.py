@@ -15,6 +15,7 @@ from sklstm._training._checks import (
     check_windows,
 )
 from sklstm._training._resolution import check_target_resolution, check_window_resolution
+from sklstm.windows._windows import Windows
 
 RNG = np.random.default_rng(0)
 SINE = np.sin(0.2 * np.arange(300))
@@ -40,28 +41,28 @@ def test_feature_whose_differences_float32_loses_is_told(level, copied):
     # float32's numbers are 1/16, 8 and 6.7e7 apart there; the sine's deviation is 0.7.
     windows = windows_of(SINE, level + SINE)
     with pytest.warns(UserWarning, match=r"^Feature 1 of X: .* float32, .*StandardScaler"):
-        check_window_resolution(windows.copy() if copied else windows)
+        check_window_resolution(Windows.of_array(windows.copy() if copied else windows))
 
 
 def test_features_are_named_where_names_are_known():
     windows = windows_of(1e8 + SINE, SINE, 1e8 - SINE)
     with pytest.warns(UserWarning, match="Features 'load', 'heat' of X"):
-        check_window_resolution(windows, names=["load", "wind", "heat"])
+        check_window_resolution(Windows.of_array(windows), names=["load", "wind", "heat"])
     many = windows_of(*(1e8 + k * SINE for k in range(1, 9)))
     with pytest.warns(UserWarning, match="Features 0, 1, 2, 3, 4, … of X"):
-        check_window_resolution(many)
+        check_window_resolution(Windows.of_array(many))
 
 
 def test_numbers_of_the_warning_are_those_of_the_feature():
     with pytest.warns(
         UserWarning, match=r"up to 1e\+08 with .* of 0\.706\. .* are 8 apart"
     ):
-        check_window_resolution(windows_of(1e8 + SINE))
+        check_window_resolution(Windows.of_array(windows_of(1e8 + SINE)))
 
 
 def test_values_that_float32_has_already_rounded_are_told():
     with pytest.warns(UserWarning, match="Feature 0"):
-        check_window_resolution(windows_of(1e6 + SINE, dtype=np.float32))
+        check_window_resolution(Windows.of_array(windows_of(1e6 + SINE, dtype=np.float32)))
 
 
 COUNTS = RNG.integers(0, 10, 300)
@@ -87,8 +88,8 @@ HELD = {
 
 @pytest.mark.parametrize("windows", HELD.values(), ids=HELD)
 def test_features_that_float32_holds_are_quiet(windows):
-    check_window_resolution(windows)
-    check_window_resolution(windows.copy())
+    check_window_resolution(Windows.of_array(windows))
+    check_window_resolution(Windows.of_array(windows.copy()))
 
 
 @settings(deadline=None, max_examples=50)
@@ -102,7 +103,7 @@ def test_warning_is_where_spacing_exceeds_a_hundredth_of_the_deviation(level, sp
     windows = make_windows(series, seq_length=1)[0]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        check_window_resolution(windows)
+        check_window_resolution(Windows.of_array(windows))
     is_constant = np.ptp(series) <= 4 * np.spacing(largest)
     exceeds = np.spacing(np.float32(largest)) / (0.01 * deviation) if deviation else 0
     # A deviation of a few of float64's steps has few digits itself.
@@ -209,7 +210,7 @@ def test_equal_windows_are_one_and_may_get_one_prediction():
 
 
 def test_shape_of_3d_windows_counts_the_features_of_a_step():
-    _, _, shape = check_windows(make_regressor(), np.zeros((5, 4, 3)), like=None)
+    _, shape = check_windows(make_regressor(), np.zeros((5, 4, 3)), like=None)
     assert shape == InputShape(4, 3, n_columns=None, column_names=None)
     assert shape.n_features_in == 3
     assert shape.column_names_array is None
@@ -217,9 +218,9 @@ def test_shape_of_3d_windows_counts_the_features_of_a_step():
 
 def test_shape_of_a_table_counts_and_names_its_columns():
     table = pd.DataFrame(np.zeros((5, 2)), columns=["lag2", "lag1"])
-    windows, n_known, shape = check_windows(make_regressor(), table, like=None)
+    windows, shape = check_windows(make_regressor(), table, like=None)
     assert windows.shape == (5, 2, 1)
-    assert n_known.tolist() == [2] * 5
+    assert windows.n_known.tolist() == [2] * 5
     assert shape == InputShape(2, 1, n_columns=2, column_names=("lag2", "lag1"))
     assert shape.n_features_in == 2
     assert shape.column_names_array.tolist() == ["lag2", "lag1"]

@@ -13,6 +13,7 @@ from sklstm._training._data import (
     without_repeats,
 )
 from sklstm.windows._views import sliding_windows
+from sklstm.windows._windows import Windows
 
 SERIES = np.arange(12.0)[:, None]
 WINDOWS = sliding_windows(SERIES, 3)  # (10, 3, 1)
@@ -20,7 +21,7 @@ TARGETS = np.arange(10.0)[:, None]
 
 
 def make_set(rows, weights=None, windows=WINDOWS, targets=TARGETS):
-    return WindowSet(windows, targets, np.array(rows), weights)
+    return WindowSet(Windows.of_array(windows), targets, np.array(rows), weights)
 
 
 def test_rows_that_follow_each_other_are_used_as_a_view():
@@ -74,7 +75,7 @@ def test_sample_of_the_rows_is_spread_over_all_that_are_used():
     rows = spread_rows(make_set([1, 2, 5, 9]))
     assert rows.tolist() == [1, 2, 5, 9]
     many = sliding_windows(np.zeros((5000, 1)), 3)
-    used = WindowSet(many, np.zeros((4998, 1)), np.arange(100, 4998))
+    used = WindowSet(Windows.of_array(many), np.zeros((4998, 1)), np.arange(100, 4998))
     sample = spread_rows(used)
     assert (sample[0], sample[-1], len(sample)) == (100, 4997, 64)
     assert np.ptp(np.diff(sample)) <= 1

@@ -6,10 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sklstm._training._identity import array_sha256, windows_sha256
+from sklstm._training import _identity
+from sklstm._training._identity import array_sha256
 from sklstm.windows._views import N_WINDOWS_AT_ONCE, sliding_windows
+from sklstm.windows._windows import Windows
 
 SERIES = np.random.default_rng(0).normal(size=(30, 2))
+
+
+def windows_sha256(array):
+    return _identity.windows_sha256(Windows.of_array(array))
 
 
 @pytest.mark.parametrize("seq_length", [1, 4, 30])

@@ -19,6 +19,7 @@ from sklstm._training._linear_start import (
     USUAL_PENALTY,
     start_at_linear_forecast,
 )
+from sklstm.windows._windows import Windows
 from tests.modules import make_module
 
 
@@ -280,7 +281,9 @@ def test_rows_that_weigh_next_to_nothing_are_no_error(smallest):
 def test_windows_are_never_copied_whole():
     series = np.random.default_rng(0).normal(size=100_000).cumsum()
     windows = np.lib.stride_tricks.sliding_window_view(series[:-1], 64)[:, :, np.newaxis]
-    data = WindowSet(windows, series[64:, np.newaxis], np.arange(len(windows)))
+    data = WindowSet(
+        Windows.of_array(windows), series[64:, np.newaxis], np.arange(len(windows))
+    )
     module = make_module(1, 1, residual=True, seq_length=64)
     tracemalloc.start()
     try:

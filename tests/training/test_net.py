@@ -17,6 +17,7 @@ from sklstm._training._data import WindowSet
 from sklstm._training._make_net import make_net
 from sklstm._training._state import recorded_epochs
 from sklstm._training._train import fit_net
+from sklstm.windows._windows import Windows
 
 
 def small_net(n_outputs=1, *, units=5, num_layers=1, dropout=0.0, **training):
@@ -109,7 +110,7 @@ def test_training_equals_a_plain_loop(n_outputs, loss, max_grad_norm):
         loss=loss,
         max_grad_norm=max_grad_norm,
     )
-    fit_net(net, WindowSet(windows, targets, np.arange(14)))
+    fit_net(net, WindowSet(Windows.of_array(windows), targets, np.arange(14)))
     for weight, expected in zip(net.module_.parameters(), weights, strict=True):
         torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-5)
     recorded = [epoch["train_loss"] for epoch in recorded_epochs(net.history)]
@@ -126,8 +127,8 @@ def test_training_reads_the_named_rows_only():
         windows[others] += change
         targets[others] += change
         net = small_net(epochs=3, batch_size=2)
-        fit_net(net, WindowSet(windows, targets, rows))
-        outputs.append(predict(net.module_, windows[rows], np.full(5, 4)))
+        fit_net(net, WindowSet(Windows.of_array(windows), targets, rows))
+        outputs.append(predict(net.module_, Windows.of_array(windows[rows])))
     np.testing.assert_array_equal(*outputs)
 
 
@@ -144,7 +145,12 @@ def test_keyboard_interrupt_in_a_batch_leaves_training():
 
     net.module_.register_forward_hook(interrupt_in_third_batch)
     with pytest.raises(KeyboardInterrupt):
-        fit_net(net, WindowSet(np.zeros((8, 4, 2)), np.zeros((8, 1)), np.arange(8)))
+        fit_net(
+            net,
+            WindowSet(
+                Windows.of_array(np.zeros((8, 4, 2))), np.zeros((8, 1)), np.arange(8)
+            ),
+        )
     assert n_batches == 3
 
 
@@ -183,10 +189,10 @@ def test_loss_beyond_numbers_names_epoch_and_learning_rate():
 def test_trained_net_is_left_ready_to_predict():
     # With dropout still on, two predictions of the same rows would differ.
     net = small_net(num_layers=2, dropout=0.5)
-    windows, known = np.ones((6, 4, 2)), np.full(6, 4)
+    windows = Windows.of_array(np.ones((6, 4, 2)))
     fit_net(net, WindowSet(windows, np.ones((6, 1)), np.arange(6)))
     np.testing.assert_array_equal(
-        predict(net.module_, windows, known), predict(net.module_, windows, known)
+        predict(net.module_, windows), predict(net.module_, windows)
     )
 
 
