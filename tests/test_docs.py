@@ -14,15 +14,25 @@ HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
 PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "explanation").glob("*.md")), *HOW_TO]
 # Callbacks, and weights that reach the scores of a Pipeline.
 NEEDED_SKLEARN = {"how-to/watch-training": "1.9", "how-to/weight-samples": "1.8"}
+NEEDED_PACKAGE = {"how-to/search-on-a-cluster": "distributed"}
+SLOW = {"how-to/search-on-a-cluster"}  # starts processes
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if name(page) in SLOW else page
+        for page in PAGES
+    ],
+    ids=name,
+)
 def test_code_of_the_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     needed = NEEDED_SKLEARN.get(name(page), "0")
     if Version(needed) > SKLEARN:
         pytest.skip(f"needs scikit-learn {needed}")
     if name(page) in WITH_OTHER_LIBRARIES:
         pytest.skip("needs other libraries: tests/interop runs it")
+    pytest.importorskip(NEEDED_PACKAGE.get(name(page), "sklstm"))
     monkeypatch.chdir(tmp_path)
     assert_prints_what_it_says(page)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -117,6 +118,7 @@ def backtest(
 
     n_jobs : int, default=None
         Folds at once, as in scikit-learn; None is one, -1 as many as there are processors.
+        ``joblib.parallel_config(verbose=10)`` prints how many of them are done.
 
     Returns
     -------
@@ -196,8 +198,10 @@ def backtest(
         seasons=check_baselines(baseline),
     )
     folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
+    # Arrays are bound to the function: joblib's Dask backend puts those among the arguments
+    # on one worker each, and fails where that worker is killed.
     parts = Parallel(n_jobs=n_jobs)(
-        delayed(task.fold)(number, train, test)
+        delayed(partial(task.fold, number, train, test))()
         for number, (train, test) in enumerate(folds)
     )
     if not refit:
