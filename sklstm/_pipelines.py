@@ -35,12 +35,14 @@ def resolve_regressor(estimator: BaseEstimator, X: Any = None) -> tuple[LSTMRegr
     return regressor, X
 
 
-def fitted_steps(estimator: BaseEstimator) -> list[tuple[str, BaseEstimator]]:
+def fitted_steps(
+    estimator: BaseEstimator, name: str | None = None
+) -> list[tuple[str, BaseEstimator]]:
     """Return the named steps that rows go through, also of inner pipelines and searches.
 
-    An estimator that is neither is the only step, named after its type.
+    An estimator that is neither is the only step, of the given name or that of its type.
     """
-    return _fitted_steps(estimator, type(estimator).__name__)
+    return _fitted_steps(estimator, name or type(estimator).__name__)
 
 
 def _fitted_steps(estimator: BaseEstimator, name: str) -> list[tuple[str, BaseEstimator]]:

@@ -7,7 +7,10 @@ estimators take no callbacks, and a fit reports to nobody.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import _fit_context as fit_context
+from sklearn.compose import ColumnTransformer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -56,6 +59,12 @@ except ImportError:  # scikit-learn before 1.9
             return fit
 
 
+def input_columns(step: ColumnTransformer) -> dict[str, NDArray[np.intp]]:
+    """Return the positions of the columns that each part of a fitted step reads."""
+    columns = step._transformer_to_input_indices
+    return {name: np.asarray(columns[name], dtype=np.intp) for name in columns}
+
+
 __all__ = [
     "BaseSearchCV",
     "CallbackContext",
@@ -68,6 +77,7 @@ __all__ = [
     "check_sample_weight",
     "feature_names_of",
     "fit_context",
+    "input_columns",
     "safe_indexing",
     "validate_params",
     "validate_style_kwargs",

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sklstm._network._cells import GATES, ONNX_GATES
-from sklstm.export._parts import Parts
+from sklstm.export._parts import LagWindows, Parts
+from sklstm.export._preprocessing import Branches, Elementwise, Operations, Projection
 
 # Supported by runtimes since 2023; contains every operator that the graph needs.
 OPSET = 18
 IR_VERSION = 8
 
-INPUT, OUTPUT = "windows", "predictions"
+WINDOWS, LAGS, OUTPUT = "windows", "lags", "predictions"
 DTYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 # Places among torch's gates of those of ONNX.
@@ -61,7 +62,8 @@ class Graph:
 def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.ModelProto:
     """Make the model; rows that `predict` would reject get NaN."""
     graph = Graph()
-    steps = _network_input(graph, parts)
+    name = WINDOWS if parts.input.lags is None else LAGS
+    steps = _network_input(graph, name, parts)
     n_known, is_usable = _known_steps(graph, steps, parts.network_shape[0])
     outputs = _network(graph, steps, n_known, parts)
     predictions = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
@@ -73,7 +75,7 @@ def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.Mo
     made = helper.make_graph(
         graph.nodes,
         "LSTMRegressor",
-        [helper.make_tensor_value_info(INPUT, DTYPES[dtype], ["n", *parts.window_shape])],
+        [helper.make_tensor_value_info(name, DTYPES[dtype], ["n", *parts.input.shape])],
         [
             helper.make_tensor_value_info(
                 OUTPUT, TensorProto.DOUBLE, ["n", *parts.target_shape]
@@ -89,20 +91,81 @@ def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.Mo
     return model
 
 
-def _network_input(graph: Graph, parts: Parts) -> str:
-    """Scale the windows, (n, seq_length, n_features), in float64 and cast to float32."""
-    steps = graph.node("Cast", INPUT, to=TensorProto.DOUBLE)
-    for operator, values in parts.scaling:
-        scaled = graph.node(operator, steps, values)
-        if operator in ("Max", "Min"):
-            # NaN and inf must reach the checks below unclipped.
-            is_nan, is_inf = graph.node("IsNaN", steps), graph.node("IsInf", steps)
-            scaled = graph.node("Where", graph.node("Or", is_nan, is_inf), steps, scaled)
-        steps = scaled
-    if parts.network_shape != parts.window_shape:
-        shape = np.array([-1, *parts.network_shape], dtype=np.int64)
-        steps = graph.node("Reshape", steps, shape)
+def _network_input(graph: Graph, name: str, parts: Parts) -> str:
+    """Apply the steps before the windows in float64, and cast to float32.
+
+    Returns windows of the network's shape, (n, seq_length, n_features).
+    """
+    steps, given = graph.node("Cast", name, to=TensorProto.DOUBLE), parts.input
+    if given.is_table:  # one step, whose features are the columns
+        steps = graph.node("Reshape", steps, np.array([-1, 1, given.shape[0]]))
+    steps = _apply(graph, steps, given.operations)
+    if given.lags is not None:
+        steps = _windows_of_lags(graph, steps, given.lags)
+    elif given.is_table or parts.network_shape != given.shape:
+        steps = graph.node("Reshape", steps, np.array([-1, *parts.network_shape]))
     return graph.node("Cast", steps, to=TensorProto.FLOAT)
+
+
+def _apply(graph: Graph, steps: str, operations: Operations) -> str:
+    """Apply operations to the features, the last axis of three."""
+    for one in operations:
+        if isinstance(one, Elementwise):
+            steps = _elementwise(graph, steps, one)
+        elif isinstance(one, Projection):
+            steps = _projection(graph, steps, one)
+        else:
+            steps = _branches(graph, steps, one)
+    return steps
+
+
+def _elementwise(graph: Graph, steps: str, one: Elementwise) -> str:
+    changed = graph.node(one.operator, steps, one.values)
+    if one.operator not in ("Max", "Min"):
+        return changed
+    # NaN and inf must reach the checks unclipped.
+    is_nan, is_inf = graph.node("IsNaN", steps), graph.node("IsInf", steps)
+    return graph.node("Where", graph.node("Or", is_nan, is_inf), steps, changed)
+
+
+def _projection(graph: Graph, steps: str, one: Projection) -> str:
+    """Project the features; a step that is not finite stays so, for the checks.
+
+    A step that is NaN throughout, and so not known, stays NaN. One that is NaN or inf in
+    some features would be rejected by `predict`, and becomes inf.
+    """
+    by_feature = np.array([2])
+    is_nan, is_inf = graph.node("IsNaN", steps), graph.node("IsInf", steps)
+    is_wrong = _as_float(graph, graph.node("Or", is_nan, is_inf))
+    is_any_wrong = graph.node("ReduceMax", is_wrong, by_feature, keepdims=1)
+    is_unknown = graph.node("ReduceMin", _as_float(graph, is_nan), by_feature, keepdims=1)
+    not_finite = graph.node(
+        "Where", _as_bool(graph, is_unknown), np.float64(np.nan), np.float64(np.inf)
+    )
+    projected = graph.node("MatMul", steps, one.matrix)
+    return graph.node("Where", _as_bool(graph, is_any_wrong), not_finite, projected)
+
+
+def _branches(graph: Graph, steps: str, one: Branches) -> str:
+    results = [
+        _apply(graph, graph.node("Gather", steps, columns, axis=2), operations)
+        for columns, operations in one.branches
+    ]
+    return graph.node("Concat", *results, axis=2)
+
+
+def _windows_of_lags(graph: Graph, table: str, lags: LagWindows) -> str:
+    """Make windows of a table of lags, (n, 1, n_columns); unknown steps are NaN."""
+    windows = graph.node("Gather", table, lags.columns, axis=2)
+    windows = graph.node("Reshape", windows, np.array([-1, *lags.columns.shape]))
+    if lags.columns.shape[1] == lags.n_series:
+        return windows
+    bounds = (np.array([i]) for i in (0, lags.n_series, 2, 1))
+    of_series = graph.node("Slice", windows, *bounds)
+    is_missing = _as_float(graph, graph.node("IsNaN", of_series))
+    is_unknown = graph.node("ReduceMin", is_missing, np.array([2]), keepdims=1)
+    nan = np.float64(np.nan)
+    return graph.node("Where", _as_bool(graph, is_unknown), nan, windows)
 
 
 def _known_steps(graph: Graph, steps: str, seq_length: int) -> tuple[str, str]:
@@ -220,3 +283,7 @@ def _gates_of_onnx(array: NDArray) -> NDArray:
 
 def _as_float(graph: Graph, condition: str) -> str:
     return graph.node("Cast", condition, to=TensorProto.FLOAT)
+
+
+def _as_bool(graph: Graph, number: str) -> str:
+    return graph.node("Cast", number, to=TensorProto.BOOL)

@@ -33,8 +33,9 @@ def to_onnx(
     Its input, ``"windows"``, has the shape (n, seq_length, n_features) and the dtype
     `dtype`, with any number n of windows. Its output, ``"predictions"``, is float64 and has
     the shape that `predict` returns, (n,) or (n, n_outputs). Build the windows outside the
-    graph, as :func:`make_windows` and :class:`WindowTransformer` do, from the unscaled
-    series that the Pipeline reads.
+    graph, as :func:`make_windows` and :class:`WindowTransformer` do, from the series that
+    the Pipeline reads, before any scaling. A Pipeline with :class:`LagsToWindows` is
+    exported from its table of lags on: its input is ``"lags"``, of shape (n, n_columns).
 
     Leading NaN steps count as not known yet, and the window is predicted from the others,
     as in `predict`. The prediction is NaN for a window that `predict` rejects, because it
@@ -44,9 +45,10 @@ def to_onnx(
     ----------
     estimator : estimator
         A fitted :class:`LSTMRegressor`; a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one, optionally after a :class:`WindowTransformer`, and before that any number of
-        StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and "passthrough"; or a
-        fitted search over either, whose best estimator is exported.
+        one, optionally after a :class:`WindowTransformer` or :class:`LagsToWindows`; or a
+        fitted search over either, whose best estimator is exported. Before the windows may
+        stand any number of StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler, PCA,
+        "passthrough", and ColumnTransformer of these, also nested.
 
     path : str or path-like
         The file, by convention ending in ``.onnx``. An existing file is replaced once the
@@ -75,7 +77,7 @@ def to_onnx(
         If `estimator` does not end in an :class:`LSTMRegressor`.
 
     ValueError
-        If a step cannot be exported, such as PCA or FunctionTransformer, the search has
+        If a step cannot be exported, such as FunctionTransformer, the search has
         ``refit=False``, or the weights are larger than an ONNX file can be.
 
     OSError
@@ -89,8 +91,9 @@ def to_onnx(
     Notes
     -----
     The metadata of the file contain the versions that wrote it (``sklstm``,
-    ``scikit-learn`` and ``torch``), ``seq_length``, ``n_features``, ``n_outputs`` and, if
-    known, ``horizon`` and ``feature_names`` (a list in JSON).
+    ``scikit-learn`` and ``torch``), ``seq_length``, ``n_features`` (of the graph's input),
+    ``n_outputs`` and, if known, ``horizon`` and ``feature_names`` (a list in JSON, in the
+    order of the features or columns of the input).
 
     Pass at least one window to the graph: without any, the LSTM of onnxruntime (1.32)
     crashes the process.
@@ -100,9 +103,8 @@ def to_onnx(
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
-    >>> from sklearn.decomposition import PCA
     >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.preprocessing import PowerTransformer, StandardScaler
     >>> from sklstm import LSTMRegressor, WindowTransformer, to_onnx
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
     >>> lstm = LSTMRegressor(units=4, epochs=1)
@@ -114,11 +116,11 @@ def to_onnx(
 
     Some steps have no counterpart in ONNX:
 
-    >>> model = make_pipeline(PCA(2), WindowTransformer(seq_length=8), lstm)
+    >>> model = make_pipeline(PowerTransformer(), WindowTransformer(seq_length=8), lstm)
     >>> to_onnx(model.fit(X, X[:, 0]), "model.onnx")
     Traceback (most recent call last):
     ...
-    ValueError: The step 'pca', PCA, cannot be exported: before the windows, a graph can...
+    ValueError: The step 'powertransformer', PowerTransformer, cannot be exported: before...
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype should be 'float32' or 'float64', got {dtype!r}.")
@@ -151,14 +153,14 @@ def _checked_model(parts: Parts, dtype: str) -> bytes:
 def _metadata(parts: Parts) -> dict[str, str]:
     metadata: dict[str, str | int] = {
         **versions(),
-        "seq_length": parts.window_shape[0],
-        "n_features": parts.window_shape[1],
+        "seq_length": parts.input.seq_length,
+        "n_features": parts.input.shape[-1],
         "n_outputs": len(parts.target_mean),
     }
-    if parts.horizon is not None:
-        metadata["horizon"] = parts.horizon
-    if parts.feature_names is not None:
-        metadata["feature_names"] = json.dumps(parts.feature_names)
+    if parts.input.horizon is not None:
+        metadata["horizon"] = parts.input.horizon
+    if parts.input.feature_names is not None:
+        metadata["feature_names"] = json.dumps(parts.input.feature_names)
     return {key: str(value) for key, value in metadata.items()}
 
 

@@ -1,46 +1,68 @@
 """The arrays and plain values of a fitted model that its ONNX graph needs.
 
-Scalers become operators of ONNX, so that the graph computes the same, in the same order and
-in float64. onnx itself is not imported here.
+`_preprocessing` reads the steps before the windows. onnx itself is not imported here.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import (
-    MaxAbsScaler,
-    MinMaxScaler,
-    RobustScaler,
-    StandardScaler,
-)
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network._module import effective_weights
 from sklstm._pipelines import fitted_steps
 from sklstm._regressor import LSTMRegressor
+from sklstm.export._preprocessing import Operations, operations_of
+from sklstm.windows._lags import LagsToWindows
 from sklstm.windows._transformer import WindowTransformer
 
-SCALERS = (StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler)
 
-Operations = list[tuple[str, NDArray[np.float64]]]
+@dataclass(frozen=True)
+class LagWindows:
+    """Windows that are made of the columns of a table of lags.
+
+    `columns` is of shape (n_lags, n_series + n_other), the oldest step first; the lags of
+    `n_series` series come first.
+    """
+
+    columns: NDArray[np.intp]
+    n_series: int
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """The input of the graph, and the steps from there to the network's windows.
+
+    `shape` is that of a window, (n_steps, n_features), or of a row of a table of lags,
+    (n_columns,). `is_table` says that `operations` are applied to the columns of a table,
+    be they lags or the steps of a window of one feature. `horizon` is None if the model
+    contains no WindowTransformer, `lags` is None if it contains no LagsToWindows.
+    """
+
+    shape: tuple[int, ...]
+    is_table: bool
+    operations: Operations
+    lags: LagWindows | None
+    horizon: int | None
+    feature_names: list[str] | None
+
+    @property
+    def seq_length(self) -> int:
+        """Number of steps in a window, or of lags of each series."""
+        return self.shape[0] if self.lags is None else len(self.lags.columns)
 
 
 @dataclass(frozen=True)
 class Parts:
     """A fitted model as arrays and plain values.
 
-    `window_shape` is the shape of the graph's input windows, `network_shape` that of the
-    network's, which differs if the windows are flat. `weights` are those of the module's
-    `state_dict`. `horizon` is None if the model contains no WindowTransformer.
+    `network_shape` is the shape of the windows that the network reads. `weights` are those
+    of the module's `state_dict`.
     """
 
-    window_shape: tuple[int, int]
+    input: GraphInput
     network_shape: tuple[int, int]
-    horizon: int | None
-    feature_names: list[str] | None
-    scaling: Operations
     weights: dict[str, NDArray]
     num_layers: int
     bidirectional: bool
@@ -58,23 +80,11 @@ def parts_of(estimator: BaseEstimator) -> Parts:
             f"one, got {type(regressor).__name__} as {name!r}."
         )
     check_is_fitted(regressor, "net_")
-    transformer = before.pop()[1] if _ends_in_windows(before) else None
-    for step_name, step in before:
-        _check_is_scaler(step_name, step)
-    network_shape = tuple(regressor.window_shape_)
-    n_features = network_shape[1] if transformer is None else transformer.n_features_in_
-    scaling = [operation for _, step in before for operation in _operations(step)]
-    if transformer is None:  # the columns of the table are the steps
-        scaling = [(operator, values.reshape(-1, 1)) for operator, values in scaling]
     fitted = regressor._fitted()
     module, scaler = fitted.net.own_module, fitted.scaler
-    names = getattr(estimator, "feature_names_in_", None)
     return Parts(
-        window_shape=(network_shape[0] * network_shape[1] // n_features, n_features),
-        network_shape=network_shape,
-        horizon=None if transformer is None else transformer._fitted_lengths["horizon"],
-        feature_names=None if names is None else [str(name) for name in names],
-        scaling=scaling,
+        input=_graph_input(before, regressor),
+        network_shape=regressor.window_shape_,
         weights={
             name: weight.cpu().numpy() for name, weight in effective_weights(module).items()
         },
@@ -86,45 +96,30 @@ def parts_of(estimator: BaseEstimator) -> Parts:
     )
 
 
-def _ends_in_windows(steps: list[tuple[str, BaseEstimator]]) -> bool:
-    return bool(steps) and isinstance(steps[-1][1], WindowTransformer)
-
-
-def _check_is_scaler(name: str, step: BaseEstimator) -> None:
-    # A subclass may compute something else.
-    if type(step) in SCALERS:
-        check_is_fitted(step)
-        return
-    scalers = ", ".join(scaler.__name__ for scaler in SCALERS)
-    raise ValueError(
-        f"The step {name!r}, {type(step).__name__}, cannot be exported: before the "
-        f"windows, a graph can contain {scalers}. Apply the step yourself before running "
-        "the graph, and export the regressor alone: to_onnx(model[-1], path)."
+def _graph_input(
+    before: list[tuple[str, BaseEstimator]], regressor: LSTMRegressor
+) -> GraphInput:
+    first = before[0][1] if before else regressor
+    names = getattr(first, "feature_names_in_", None)
+    shape, lags, horizon = regressor.window_shape_, None, None
+    is_table = bool(before)
+    windows = before[-1][1] if before else None
+    if isinstance(windows, WindowTransformer):
+        before, is_table = before[:-1], False
+        n_steps = shape[0] * shape[1] // windows.n_features_in_  # also of flat windows
+        shape, horizon = (n_steps, first.n_features_in_), windows._fitted_lengths["horizon"]
+    elif isinstance(windows, LagsToWindows):
+        before, shape = before[:-1], (first.n_features_in_,)
+        layout = windows._fitted_lags()
+        columns = layout.window_columns(windows.n_features_in_)
+        lags = LagWindows(columns, layout.n_series)
+    elif is_table:  # the columns of the table are the steps
+        shape = (first.n_features_in_, 1)
+    return GraphInput(
+        shape=shape,
+        is_table=is_table,
+        operations=operations_of(before),
+        lags=lags,
+        horizon=horizon,
+        feature_names=None if names is None else [str(name) for name in names],
     )
-
-
-def _operations(scaler: BaseEstimator) -> Operations:
-    operations: list[tuple[str, ArrayLike]] = []
-    if isinstance(scaler, StandardScaler):
-        if scaler.with_mean:
-            operations.append(("Sub", scaler.mean_))
-        if scaler.with_std:
-            operations.append(("Div", scaler.scale_))
-    elif isinstance(scaler, RobustScaler):
-        if scaler.with_centering:
-            operations.append(("Sub", scaler.center_))
-        if scaler.with_scaling:
-            operations.append(("Div", scaler.scale_))
-    elif isinstance(scaler, MinMaxScaler):
-        operations += [("Mul", scaler.scale_), ("Add", scaler.min_)]
-        if scaler.clip:
-            operations += _clipping(*scaler.feature_range)
-    else:
-        operations.append(("Div", scaler.scale_))
-        if getattr(scaler, "clip", False):
-            operations += _clipping(-1.0, 1.0)
-    return [(name, np.asarray(values, dtype=np.float64)) for name, values in operations]
-
-
-def _clipping(low: float, high: float) -> list[tuple[str, ArrayLike]]:
-    return [("Max", low), ("Min", high)]

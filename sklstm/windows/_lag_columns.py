@@ -52,6 +52,12 @@ class LagLayout:
         in_order = np.hstack(groups)
         return in_order if self.order == "oldest" else in_order[::-1]
 
+    def window_columns(self, n_columns: int) -> NDArray[np.intp]:
+        """Return the columns of windows, (n_lags, n_series + n_other), the lags first."""
+        others = self.other_columns(n_columns)
+        repeated = np.broadcast_to(others, (self.n_lags, len(others)))
+        return np.hstack([self.lag_columns(), repeated])
+
     def other_columns(self, n_columns: int) -> NDArray[np.intp]:
         """Return the columns that are no lags, in their order."""
         return np.r_[: self.first, self.stop : n_columns]

@@ -213,17 +213,16 @@ class LagsToWindows(
         is_fitted = hasattr(self, "n_features_in_")
         table = _read(self, X, is_fitted=is_fitted)
         if is_fitted:
-            names = getattr(self, "feature_names_in_", None)
-            lags = self._lags(table.shape[1], names)
-            n_known = check_known_lags(table, lags, names)
+            lags = self._fitted_lags()
+            n_known = check_known_lags(
+                table, lags, getattr(self, "feature_names_in_", None)
+            )
         else:
             lags, n_known = self._check_columns_and_values(table, feature_names_of(X))
-        columns, others = lags.lag_columns(), lags.other_columns(table.shape[1])
-        if not len(others):
-            return take_columns(table, columns)
-        repeated = np.broadcast_to(others, (lags.n_lags, len(others)))
-        windows = take_columns(table, np.hstack([columns, repeated]))
-        return _without_unknown_steps(windows, n_known)
+        windows = take_columns(table, lags.window_columns(table.shape[1]))
+        # Without other columns, the steps that are not known are NaN as they are.
+        has_others = windows.shape[2] > lags.n_series
+        return _without_unknown_steps(windows, n_known) if has_others else windows
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
@@ -281,6 +280,10 @@ class LagsToWindows(
         if names is not None:
             check_lag_names(names, lags)
         return lags, check_known_lags(table, lags, names)
+
+    def _fitted_lags(self) -> LagLayout:
+        names = getattr(self, "feature_names_in_", None)
+        return self._lags(self.n_features_in_, names)
 
     def _lags(self, n_columns: int, names: Sequence[str] | None) -> LagLayout:
         groups = self.n_series

@@ -16,7 +16,7 @@ import sklearn
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -432,11 +432,12 @@ def test_one_session_serves_threads(path):
 @pytest.mark.parametrize(
     ("step", "name"),
     [
-        (PCA(1), "pca"),
-        (FunctionTransformer(), "functiontransformer"),
+        (TruncatedSVD(1), "truncatedsvd"),
+        (FunctionTransformer(np.sqrt), "functiontransformer"),
         (type("OwnScaler", (StandardScaler,), {})(), "ownscaler"),
+        (type("OwnPCA", (PCA,), {})(), "ownpca"),
     ],
-    ids=["pca", "function", "subclass"],
+    ids=["svd", "function", "subclass", "subclass of PCA"],
 )
 def test_step_without_a_counterpart_is_named(step, name, path):
     model = make_model(step).fit(SERIES, TARGET)
