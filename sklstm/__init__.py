@@ -10,6 +10,7 @@ from sklstm._version import __version__
 from sklstm.export._onnx import to_onnx
 from sklstm.forecasting._backtest import backtest
 from sklstm.forecasting._intervals import conformal_interval
+from sklstm.forecasting._quantiles import predict_quantiles
 from sklstm.forecasting._recursive import forecast
 from sklstm.forecasting._scorer import make_forecast_scorer
 from sklstm.forecasting._skill import skill_score
@@ -38,6 +39,7 @@ __all__ = [
     "gates",
     "make_forecast_scorer",
     "make_windows",
+    "predict_quantiles",
     "skill_score",
     "steps_ahead",
     "to_onnx",

@@ -47,7 +47,7 @@ def fitted_steps(
 
 def _fitted_steps(estimator: BaseEstimator, name: str) -> list[tuple[str, BaseEstimator]]:
     if isinstance(estimator, BaseSearchCV):
-        return _fitted_steps(_best_estimator(estimator), name)
+        return _fitted_steps(best_estimator(estimator), name)
     if not isinstance(estimator, Pipeline):
         return [(name, estimator)]
     return [
@@ -58,7 +58,8 @@ def _fitted_steps(estimator: BaseEstimator, name: str) -> list[tuple[str, BaseEs
     ] or [(name, estimator)]
 
 
-def _best_estimator(search: BaseSearchCV) -> BaseEstimator:
+def best_estimator(search: BaseSearchCV) -> BaseEstimator:
+    """Return the estimator that a search has fitted on all rows."""
     if not search.refit:
         raise ValueError(
             f"This {type(search).__name__} has refit={search.refit!r}, so no estimator is "
@@ -143,7 +144,7 @@ def _fitted_parts(estimator: Any) -> list[Any]:
     if isinstance(estimator, Pipeline):
         return [step for _, step in estimator.steps]
     if isinstance(estimator, BaseSearchCV):
-        return [_best_estimator(estimator)]
+        return [best_estimator(estimator)]
     if isinstance(estimator, ColumnTransformer):
         return list(estimator.named_transformers_.values())
     if isinstance(estimator, FeatureUnion):

@@ -4,6 +4,7 @@ The work is done in `_training` and `_network`; nothing here loops over data or 
 with tensors.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from numbers import Integral, Real
 from os import PathLike, fsdecode
@@ -16,7 +17,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._arrays import check_targets
-from sklstm._network._losses import LOSSES
+from sklstm._network._losses import LOSS_NAMES
 from sklstm._network._module import LSTMModule
 from sklstm._network._summary import layer_table
 from sklstm._sklearn_compat import (
@@ -94,11 +95,20 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         kept where it does not. It follows a trend or a wandering level, and a season that
         the window holds. See Notes for what the linear map is fitted to.
 
-    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+    loss : {"squared_error", "absolute_error", "huber", "quantile"}, \
+            default="squared_error"
         Loss that training minimises. "squared_error" predicts the mean. "absolute_error"
         predicts the median and is less sensitive to outliers. "huber" is squared for errors
         up to one standard deviation of the target (one unit without `normalize_y`) and
-        absolute for larger ones.
+        absolute for larger ones. "quantile" predicts all `quantiles` by one network, and
+        minimises the mean of their pinball losses [6]_.
+
+    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
+        With ``loss="quantile"``, the levels to predict: strictly increasing, between 0 and
+        1. A level of 0.9 is a value that the target stays below with a probability of 0.9.
+        `predict` returns the median, which therefore has to be among several levels, or the
+        single level if there is one; :func:`predict_quantiles` returns all. Levels far out,
+        such as 0.01, need many training rows.
 
     epochs : int, default=50
         Number of passes over the training windows. More epochs fit the training rows more
@@ -206,6 +216,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     See Also
     --------
     WindowTransformer : Cuts a series into the windows that this regressor reads.
+    predict_quantiles : Returns all levels of a model with ``loss="quantile"``.
     make_windows : Returns complete windows and their targets, outside a Pipeline.
 
     Notes
@@ -224,6 +235,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     features it starts at 0. Steps of a window that are not known count as their mean. In
     training, all its weights together move about as fast as one weight of the dense layer.
 
+    With ``loss="quantile"``, training starts from levels that are shifted so that each
+    leaves its share of the training targets below. Levels that cross are sorted, in
+    `predict` and in the validation loss.
+
     References
     ----------
     .. [1] Hochreiter & Schmidhuber, "Long short-term memory", Neural Computation 9(8),
@@ -235,6 +250,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
        forecasting?", AAAI 2023 (NLinear).
     .. [5] Lai, Chang, Yang & Liu, "Modeling long- and short-term temporal patterns with
        deep neural networks", SIGIR 2018 (LSTNet).
+    .. [6] Koenker & Bassett, "Regression quantiles", Econometrica 46(1), 1978.
 
     Examples
     --------
@@ -269,7 +285,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
         "residual": ["boolean"],
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(set(LOSS_NAMES))],
+        "quantiles": ["array-like"],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -295,7 +312,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         dropout: float = 0.0,
         bidirectional: bool = False,
         residual: bool = False,
-        loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
+        loss: Literal[
+            "squared_error", "absolute_error", "huber", "quantile"
+        ] = "squared_error",
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         epochs: int = 50,
         batch_size: int = 16,
         learning_rate: float = 0.001,
@@ -318,6 +338,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.bidirectional = bidirectional
         self.residual = residual
         self.loss = loss
+        self.quantiles = quantiles
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -508,6 +529,18 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         fitted = self._fitted()
         windows, _ = check_windows(self, X, like=fitted.shape.inputs)
         return check_finite_predictions(fitted.predict(windows))
+
+    def _predict_quantiles(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return all levels, with an axis for them after those of `predict`."""
+        fitted = self._fitted()
+        if not fitted.quantiles:
+            raise ValueError(
+                f"The model was fitted with loss={fitted.net.training.loss!r}, which "
+                "predicts one value for each target. Fit it with loss='quantile' and the "
+                "levels as quantiles, such as quantiles=(0.1, 0.5, 0.9)."
+            )
+        windows, _ = check_windows(self, X, like=fitted.shape.inputs)
+        return check_finite_predictions(fitted.predict_quantiles(windows))
 
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

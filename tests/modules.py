@@ -12,6 +12,7 @@ def make_module(n_features=3, n_outputs=2, *, units=7, **form):
         "dropout": 0.0,
         "bidirectional": False,
         "residual": False,
+        "n_levels": 1,
         "seq_length": 8,
     }
     module = LSTMModule(

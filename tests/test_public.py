@@ -106,6 +106,7 @@ def test_public_names_are_those_of_the_design():
         "gates",
         "make_forecast_scorer",
         "make_windows",
+        "predict_quantiles",
         "skill_score",
         "steps_ahead",
         "to_onnx",

@@ -92,6 +92,7 @@ FORMS = {
     "residual": {"residual": True},
     "one batch": {"batch_size": 100},
     "huber": {"loss": "huber", "max_grad_norm": 0.1, "normalize_y": False},
+    "quantile": {"loss": "quantile", "quantiles": (0.2, 0.5), "residual": True},
     "early stopping": {"early_stopping": True, "validation_fraction": 0.4, "tol": 0.0},
     "stopped early": {"early_stopping": True, "n_iter_no_change": 3, "tol": 0.5},
     "momentum": {
@@ -323,6 +324,7 @@ def test_other_parameters_are_refused_by_name_and_the_file_stays(name, path):
 
 def test_every_parameter_decides_or_is_known_not_to():
     free = {"checkpoint", "device", "epochs", "verbose", "warm_start", "skorch_params"}
+    free |= {"quantiles"}  # decide with their loss alone: tests/test_quantiles.py
     assert set(OTHER_PARAMETERS) | free == set(LSTMRegressor().get_params())
 
 

@@ -71,7 +71,7 @@ def loss_and_gradients(
     """
     batch = Chunk(windows, targets, weights, module.dropout_masks(windows))
     n_parts = n_chunks(len(windows), windows.shape[1], module.lstm.hidden_size)
-    share = 1 / targets.numel()
+    share = 1 / (len(windows) * module.dense.out_features)
     if n_parts == 1:
         return step(module, batch, loss, share)
     chunks = _iter_chunks(batch, n_parts)
@@ -135,7 +135,7 @@ def _step_by_onednn(module: LSTMModule, chunk: Chunk, loss: Loss, share: float) 
     outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
     if module.linear is not None:
         outputs.addmm_(columns, module.linear.weight.t())
-    errors = outputs - chunk.targets
+    errors = loss.errors(outputs, chunk.targets)
     losses = _weighted(loss.values(errors), chunk.weights)
     grad_loss = _weighted(loss.derivative(errors) * share, chunk.weights)
     gradients = _backward(layers, grad_loss.mm(module.dense.weight), chunk.masks)

@@ -33,7 +33,7 @@ class LSTMModule(nn.Module):
     Parameters
     ----------
     n_features, n_outputs : int
-        Features of a step, and values predicted from a window.
+        Features of a step, and targets predicted from a window.
 
     units : int
         Size of the hidden state.
@@ -43,6 +43,9 @@ class LSTMModule(nn.Module):
 
     residual : bool
         Whether to add the linear map; it starts at 0 until `start_linear` is called.
+
+    n_levels : int
+        Values predicted for each target, side by side: several quantiles.
 
     seq_length : int
         Steps of a window, of which the linear map reads the last ones, as many as make
@@ -80,11 +83,13 @@ class LSTMModule(nn.Module):
         dropout: float,
         bidirectional: bool,
         residual: bool = False,
+        n_levels: int = 1,
         seq_length: int = 1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.n_features, self.units = n_features, units
+        self.n_features, self.units, self.n_levels = n_features, units, n_levels
+        n_values = n_outputs * n_levels
         self.generator = generator
         width = units * (2 if bidirectional else 1)
         shapes_alone: dict[str, Any] = {"dtype": torch.float32, "device": "meta"}
@@ -97,12 +102,12 @@ class LSTMModule(nn.Module):
             batch_first=True,
             **shapes_alone,
         )
-        self.dense = RowwiseLinear(width, n_outputs, **shapes_alone)
+        self.dense = RowwiseLinear(width, n_values, **shapes_alone)
         self.linear: RowwiseLinear | None = None
         self.linear_steps = n_linear_steps(seq_length, n_features) if residual else 0
         if residual:
             n_columns = self.linear_steps * n_features
-            self.linear = RowwiseLinear(n_columns, n_outputs, bias=False, **shapes_alone)
+            self.linear = RowwiseLinear(n_columns, n_values, bias=False, **shapes_alone)
             self.register_buffer("center", torch.zeros(n_columns, **shapes_alone))
             self.register_buffer("scale", torch.ones(n_columns, **shapes_alone))
         if generator is not None:
@@ -111,7 +116,7 @@ class LSTMModule(nn.Module):
             self._initialize_as_keras(generator)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Predict (B, n_outputs) from windows (B, seq_length, n_features).
+        """Predict (B, n_outputs * n_levels) from windows (B, seq_length, n_features).
 
         Windows of no steps are predicted from the state before the first one, zero.
         """
@@ -185,8 +190,8 @@ class LSTMModule(nn.Module):
         window without steps: the mean of the targets, if columns are centred on their mean.
         """
         assert self.linear is not None
-        self.linear.weight.copy_(slopes)
-        self.dense.bias.copy_(intercept)
+        self.linear.weight.copy_(slopes.repeat_interleave(self.n_levels, dim=0))
+        self.dense.bias.copy_(intercept.repeat_interleave(self.n_levels))
         self.center.copy_(center)
         self.scale.copy_(scale)
 

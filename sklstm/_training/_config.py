@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self, TypeGuard
 
@@ -10,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import resolve_device
+from sklstm._training._quantiles import check_quantiles
 
 # Arguments of skorch that LSTMRegressor sets, and its parameters to use instead.
 RESERVED = {
@@ -43,6 +45,7 @@ class Parameters(Protocol):
     bidirectional: bool
     residual: bool
     loss: str
+    quantiles: Sequence[float]
     normalize_y: bool
     batch_size: int
     learning_rate: float
@@ -82,6 +85,7 @@ class Architecture:
     dropout: float
     bidirectional: bool
     residual: bool
+    n_levels: int = 1
 
     @classmethod
     def of(
@@ -97,6 +101,7 @@ class Architecture:
             dropout=float(regressor.dropout),
             bidirectional=bool(regressor.bidirectional),
             residual=bool(regressor.residual),
+            n_levels=len(check_quantiles(regressor.quantiles, regressor.loss)) or 1,
         )
         check_can_be_trained(architecture)
         return architecture
@@ -113,6 +118,7 @@ class Training:
     """Parameters of the training."""
 
     loss: str = "squared_error"
+    quantiles: tuple[float, ...] = ()  # only with the loss "quantile"
     normalize_y: bool = True
     epochs: int = 1
     batch_size: int = 16
@@ -129,6 +135,7 @@ class Training:
         clip, patience = regressor.max_grad_norm, int(regressor.n_iter_no_change)
         return cls(
             loss=regressor.loss,
+            quantiles=check_quantiles(regressor.quantiles, regressor.loss),
             normalize_y=bool(regressor.normalize_y),
             epochs=epochs,
             batch_size=int(regressor.batch_size),
@@ -280,6 +287,7 @@ def check_same_architecture(previous: Architecture, architecture: Architecture) 
     for name, before in asdict(previous).items():
         value = getattr(architecture, name)
         if value != before:
+            name = "number of quantiles" if name == "n_levels" else name
             raise ValueError(
                 f"{name}={value!r} cannot continue a fit with {name}={before!r}. Set it "
                 "back, or fit from scratch with warm_start=False."

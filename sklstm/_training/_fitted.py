@@ -11,6 +11,7 @@ from sklstm._storage._checksum import damage_error
 from sklstm._training._checks import InputShape
 from sklstm._training._data import DataShape
 from sklstm._training._net import WindowNet
+from sklstm._training._quantiles import main_level
 from sklstm._training._scaling import TargetScaler
 from sklstm._training._state import (
     MALFORMED,
@@ -57,7 +58,32 @@ class FittedNet:
 
     def predict(self, windows: Windows) -> NDArray[np.float64]:
         """Return predictions in the units and the shape of the targets."""
+        if self.quantiles:
+            levels = self.predict_quantiles(windows)
+            return levels[..., main_level(self.quantiles)].copy()
         return self.scaler.predictions(predict(self.net.module_, windows))
+
+    def predict_quantiles(self, windows: Windows) -> NDArray[np.float64]:
+        """Return the same with one more axis, of the levels, which never cross.
+
+        Sorting levels that cross only brings them closer to the true ones [1]_.
+
+        References
+        ----------
+        .. [1] Chernozhukov, Fernandez-Val & Galichon, "Quantile and probability curves
+           without crossing", Econometrica 78(3), 2010.
+        """
+        outputs, n_levels = predict(self.net.module_, windows), len(self.quantiles)
+        levels = [
+            self.scaler.predictions(outputs[:, level::n_levels])
+            for level in range(n_levels)
+        ]
+        return np.sort(np.stack(levels, axis=-1), axis=-1)
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Levels that are predicted; none with another loss than that of quantiles."""
+        return self.net.training.quantiles
 
     @property
     def history(self) -> list[dict[str, Any]]:

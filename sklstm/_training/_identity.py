@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
+from sklstm._network._losses import QUANTILE
 from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
 from sklstm._training._config import TrainingConfig
@@ -85,6 +86,8 @@ def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
         for name, value in given.items()
         if name not in NOT_COMPARED
     }
+    if given["loss"] != QUANTILE:
+        parameters.pop("quantiles", None)
     for name, value in (parameters.pop("skorch_params", None) or {}).items():
         parameters[f"skorch_params[{name!r}]"] = value
     parameters["device"] = config.device

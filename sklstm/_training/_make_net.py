@@ -12,7 +12,7 @@ from skorch.callbacks import GradientNormClipping
 from skorch.helper import predefined_split
 
 from sklstm._network._adam import FusedAdam
-from sklstm._network._losses import LOSSES
+from sklstm._network._losses import resolve_loss
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import one_thread
 from sklstm._training._callbacks import KeepBestWeights
@@ -51,12 +51,15 @@ def make_net(
     # Callbacks are not copied, as in skorch, since they report to objects of the user.
     skorch_params = _default_optimizer(training.skorch_params, device)
     skorch_params |= training.skorch_params
+    loss = resolve_loss(training.loss, training.quantiles)
+    criterion = {f"criterion__{name}": p for name, p in loss.criterion_params.items()}
     net = WindowNet(
         module,
         generator=torch.Generator("cpu").manual_seed(int(order_seed)),
         architecture=architecture,
         training=training,
-        criterion=LOSSES[training.loss].criterion,
+        criterion=loss.criterion,
+        **criterion,
         criterion__reduction="none",
         lr=training.learning_rate,
         max_epochs=training.epochs,

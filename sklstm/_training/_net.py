@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklstm._network._gradients import StepOfChunk, loss_and_gradients, resolve_step
-from sklstm._network._losses import LOSSES
+from sklstm._network._losses import Loss, resolve_loss
 from sklstm._network._module import LSTMModule
 from sklstm._training._batches import Batch, Batches
 from sklstm._training._callbacks import (
@@ -99,6 +99,10 @@ class WindowNet(NeuralNet):
         return getattr(module, "_orig_mod", module)
 
     @property
+    def _loss(self) -> Loss:
+        return resolve_loss(self.training.loss, self.training.quantiles)
+
+    @property
     def own_generator(self) -> torch.Generator:
         """Generator of the network's initial weights and dropout."""
         generator = self.own_module.generator
@@ -144,7 +148,7 @@ class WindowNet(NeuralNet):
             batch[0],
             batch[1],
             batch.weights,
-            LOSSES[self.training.loss],
+            self._loss,
             step=self._step,
         )
         for weight, gradient in zip(self._weights, gradients, strict=True):
@@ -160,7 +164,8 @@ class WindowNet(NeuralNet):
         if self.module_.training:
             self._set_training(False)
         y_pred = self.module_(batch[0])
-        return {"loss": self._batch_loss(y_pred, batch), "y_pred": y_pred}
+        as_predicted = self._loss.without_crossing(y_pred)
+        return {"loss": self._batch_loss(as_predicted, batch), "y_pred": y_pred}
 
     def validation_loss(self, windows: WindowSet) -> float:
         """Return the mean loss of windows, by the weights as they are."""
@@ -170,7 +175,7 @@ class WindowNet(NeuralNet):
         return mean.value()
 
     def _batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
-        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs)
+        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs * n_levels)
         if batch.weights is not None:
             errors = errors.mean(dim=1) * batch.weights
         return errors.mean()

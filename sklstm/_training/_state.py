@@ -19,6 +19,7 @@ from sklstm._storage._trees import to_columns, to_plain, training_epochs
 from sklstm._training._config import Architecture, Training, check_same_optimizer
 from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
+from sklstm._training._quantiles import fault_of_quantiles
 from sklstm._training._saved_optimizer import fault_of_optimizer
 from sklstm.windows._warnings import warn_caller
 
@@ -109,6 +110,7 @@ def net_from_state(state: dict[str, Any], device: Any, skorch_params: Any) -> Wi
         seed = int(sha256(state["module"])[:8], 16)
         # Predictions need no other arguments, and a new fit makes its own net.
         params = skorch_params if isinstance(skorch_params, dict) else {}
+        training = state["training"]
         is_needed = "optimizer" in state
         of_optimizer = {
             name: value
@@ -117,7 +119,13 @@ def net_from_state(state: dict[str, Any], device: Any, skorch_params: Any) -> Wi
         }
         net = make_net(
             architecture,
-            Training(**{**state["training"], "skorch_params": of_optimizer}),
+            Training(
+                **training
+                | {
+                    "quantiles": tuple(training.get("quantiles", ())),
+                    "skorch_params": of_optimizer,
+                }
+            ),
             device=device,
             seed=seed,
         )
@@ -165,8 +173,12 @@ def check_net_state(state: dict[str, Any]) -> Architecture:
     """
     try:
         fault = _fault_of_fields(Architecture, state["architecture"])
-        fault = fault or _fault_of_fields(Training, state["training"])
+        training = state["training"]
+        fault = fault or _fault_of_fields(Training, training)
         architecture = Architecture(**state["architecture"])
+        fault = fault or fault_of_quantiles(
+            training.get("loss"), training.get("quantiles", ()), architecture.n_levels
+        )
         fault = fault or fault_of_weights(architecture, state["module"])
     except (ValueError, *MALFORMED) as error:
         fault = f"{type(error).__name__} {error}"
@@ -178,10 +190,12 @@ def check_net_state(state: dict[str, Any]) -> Architecture:
 def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
     """Return which value has the wrong type for its field, or is out of range, or None."""
     for field in fields(cls):
+        if field.name in ("quantiles", "skorch_params"):  # checked by themselves
+            continue
         allowed = get_args(field.type) or (field.type,)
         value = values.get(field.name, field.default)
         is_other = isinstance(value, bool) and bool not in allowed
-        if field.name != "skorch_params" and (is_other or not isinstance(value, allowed)):
+        if is_other or not isinstance(value, allowed):
             return f"{field.name} is {value!r:.40}"
         lowest, below = (0, 1) if field.name == "dropout" else (1, np.inf)
         is_length = cls is Architecture and not isinstance(value, bool)

@@ -26,6 +26,7 @@ from sklstm._training._fitted import FittedNet
 from sklstm._training._linear_start import start_at_linear_forecast
 from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
+from sklstm._training._quantiles import start_at_quantiles
 from sklstm._training._resume import resumed_fit
 from sklstm._training._state import saved_weights
 
@@ -78,8 +79,11 @@ def train(
 
 def fit_net(net: WindowNet, windows: ScaledWindowSet | WindowSet) -> None:
     """Train a net, and leave it ready to predict, without any of the data."""
-    if net.architecture.residual and not net.history:
-        start_at_linear_forecast(net.own_module, windows)
+    if not net.history:
+        if net.architecture.residual:
+            start_at_linear_forecast(net.own_module, windows)
+        if net.training.quantiles:
+            start_at_quantiles(net.own_module, windows, net.training.quantiles)
     net.partial_fit(windows)
     net.module_.eval()
     net.train_split = None

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sklstm._network._cells import GATES, ONNX_GATES
+from sklstm._training._quantiles import main_level
 from sklstm.export._parts import LagWindows, Parts
 from sklstm.export._preprocessing import Branches, Elementwise, Operations, Projection
 
@@ -18,7 +19,7 @@ from sklstm.export._preprocessing import Branches, Elementwise, Operations, Proj
 OPSET = 18
 IR_VERSION = 8
 
-WINDOWS, LAGS, OUTPUT = "windows", "lags", "predictions"
+WINDOWS, LAGS, OUTPUT, LEVELS = "windows", "lags", "predictions", "quantiles"
 DTYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 # Places among torch's gates of those of ONNX.
@@ -66,20 +67,14 @@ def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.Mo
     steps = _network_input(graph, name, parts)
     n_known, is_usable = _known_steps(graph, steps, parts.network_shape[0])
     outputs = _network(graph, steps, n_known, parts)
-    predictions = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
-    predictions = graph.node("Mul", predictions, parts.target_scale)
-    predictions = graph.node("Add", predictions, parts.target_mean)
-    predictions = graph.node("Where", is_usable, predictions, np.float64(np.nan))
-    shape = np.array([-1, *parts.target_shape], dtype=np.int64)
-    graph.node("Reshape", predictions, shape, output=OUTPUT)
+    shapes = _predictions(graph, outputs, is_usable, parts)
     made = helper.make_graph(
         graph.nodes,
         "LSTMRegressor",
         [helper.make_tensor_value_info(name, DTYPES[dtype], ["n", *parts.input.shape])],
         [
-            helper.make_tensor_value_info(
-                OUTPUT, TensorProto.DOUBLE, ["n", *parts.target_shape]
-            )
+            helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", *shape])
+            for name, shape in shapes.items()
         ],
         graph.constants,
     )
@@ -89,6 +84,31 @@ def make_model(parts: Parts, *, dtype: str, metadata: dict[str, str]) -> onnx.Mo
     model.producer_name, model.producer_version = "sklstm", metadata["sklstm"]
     helper.set_model_props(model, metadata)
     return model
+
+
+def _predictions(
+    graph: Graph, outputs: str, is_usable: str, parts: Parts
+) -> dict[str, tuple[int, ...]]:
+    """Convert outputs to the units of the target; return the shape of a row by name."""
+    n_levels = max(len(parts.quantiles), 1)
+    values = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
+    values = graph.node("Mul", values, parts.target_scale.repeat(n_levels))
+    values = graph.node("Add", values, parts.target_mean.repeat(n_levels))
+    values = graph.node("Where", is_usable, values, np.float64(np.nan))
+    shapes = {OUTPUT: parts.target_shape}
+    if parts.quantiles:
+        shapes[LEVELS] = (*parts.target_shape, n_levels)
+        values = graph.node("Reshape", values, np.array([-1, *shapes[LEVELS]]))
+        # The smallest first, so that levels do not cross.
+        values, _ = graph.several(
+            "TopK", values, np.array([n_levels]), outputs=[LEVELS, ""], axis=-1, largest=0
+        )
+        main = np.int64(main_level(parts.quantiles))
+        graph.node("Gather", values, main, axis=-1, output=OUTPUT)
+    else:
+        shape = np.array([-1, *parts.target_shape], dtype=np.int64)
+        graph.node("Reshape", values, shape, output=OUTPUT)
+    return shapes
 
 
 def _network_input(graph: Graph, name: str, parts: Parts) -> str:

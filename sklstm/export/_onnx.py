@@ -36,6 +36,8 @@ def to_onnx(
     graph, as :func:`make_windows` and :class:`WindowTransformer` do, from the series that
     the Pipeline reads, before any scaling. A Pipeline with :class:`LagsToWindows` is
     exported from its table of lags on: its input is ``"lags"``, of shape (n, n_columns).
+    With ``loss="quantile"`` there is a second output, ``"quantiles"``, of the shape that
+    :func:`predict_quantiles` returns.
 
     Leading NaN steps count as not known yet, and the window is predicted from the others,
     as in `predict`. The prediction is NaN for a window that `predict` rejects, because it
@@ -93,7 +95,8 @@ def to_onnx(
     The metadata of the file contain the versions that wrote it (``sklstm``,
     ``scikit-learn`` and ``torch``), ``seq_length``, ``n_features`` (of the graph's input),
     ``n_outputs`` and, if known, ``horizon`` and ``feature_names`` (a list in JSON, in the
-    order of the features or columns of the input).
+    order of the features or columns of the input); also ``quantiles``, the levels (a list
+    in JSON), if there are any.
 
     Pass at least one window to the graph: without any, the LSTM of onnxruntime (1.32)
     crashes the process.
@@ -161,6 +164,8 @@ def _metadata(parts: Parts) -> dict[str, str]:
         metadata["horizon"] = parts.input.horizon
     if parts.input.feature_names is not None:
         metadata["feature_names"] = json.dumps(parts.input.feature_names)
+    if parts.quantiles:
+        metadata["quantiles"] = json.dumps(parts.quantiles)
     return {key: str(value) for key, value in metadata.items()}
 
 

@@ -58,7 +58,8 @@ class Parts:
     """A fitted model as arrays and plain values.
 
     `network_shape` is the shape of the windows that the network reads. `weights` are those
-    of the module's `state_dict`.
+    of the module's `state_dict`. `quantiles` is () if the model predicts one value for
+    each target.
     """
 
     input: GraphInput
@@ -69,6 +70,7 @@ class Parts:
     target_mean: NDArray[np.float64]
     target_scale: NDArray[np.float64]
     target_shape: tuple[int, ...]
+    quantiles: tuple[float, ...]
 
 
 def parts_of(estimator: BaseEstimator) -> Parts:
@@ -93,6 +95,7 @@ def parts_of(estimator: BaseEstimator) -> Parts:
         target_mean=scaler.mean,
         target_scale=scaler.scale,
         target_shape=scaler.shape,
+        quantiles=fitted.quantiles,
     )
 
 

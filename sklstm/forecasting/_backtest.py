@@ -30,6 +30,7 @@ from sklstm.forecasting._columns import (
 )
 from sklstm.forecasting._folds import check_folds, n_fitted_rows, true_values
 from sklstm.forecasting._origins import forecasts_from, one_step_predictions
+from sklstm.forecasting._quantiles import Predictor, fitted_quantiles, level_column
 from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
 from sklstm.windows._holes import own_holes, own_spacing
 from sklstm.windows._labels import table_index
@@ -127,7 +128,10 @@ def backtest(
         of the last known row; `step`, from 1; `label`, that of the predicted row, or its
         position; `target`, its column, if there are several; `y_true`; and `y_pred`. With a
         `baseline`, `y_last`, or `y_last_12` of a season of 12 steps; NaN where the rows up
-        to the origin are fewer.
+        to the origin are fewer. Of a model with ``loss="quantile"`` also `y_pred_0.1` and
+        so on, a column for each level. Only the median is fed back, so that the levels of
+        later steps are those of one step after the path of medians: too narrow, unless the
+        model is a direct one. :func:`conformal_interval` corrects them.
 
     Raises
     ------
@@ -242,12 +246,14 @@ class _Backtest:
             X, y = safe_indexing(self.X, train), safe_indexing(self.y, train)
             model = clone(model).fit(X, y, **params)
         windows = resolve_windows(model)
+        predictor = Predictor(model, fitted_quantiles(model))
         y_true = true_values(self.table, self.y, self.columns, horizon=windows.horizon)
         self._warn_of_holes(windows, test)
         try:
-            origins, first_step, y_pred = self._predictions(model, windows, test)
+            origins, first_step, predicted = self._predictions(predictor, windows, test)
         except UnknownPastError as error:
             raise ValueError(f"Fold {number}: {error}") from error
+        y_pred, *levels = predicted
         step = np.arange(first_step, first_step + y_pred.shape[1])
         rows = origins[:, np.newaxis] + step  # (n_origins, steps)
         shape = y_pred.shape  # (n_origins, steps, n_values)
@@ -263,21 +269,26 @@ class _Backtest:
         columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
         for name, season in self.seasons.items():
             columns[name] = repeated_values(y_true, origins, step, season).ravel()
+        for quantile, values in zip(predictor.quantiles, levels, strict=True):
+            columns[level_column(quantile)] = values.ravel()
         return pd.DataFrame(columns)
 
     def _predictions(
-        self, model: Any, windows: ModelWindows, test: NDArray[np.intp]
+        self, predictor: Predictor, windows: ModelWindows, test: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], int, NDArray[np.float64]]:
-        """Return origins, the first step, and predictions (n_origins, steps, n_values)."""
+        """Return origins, the first step, and predictions.
+
+        Their shape is (1 + n_levels, n_origins, steps, n_values).
+        """
         if self.steps is None:
             known = rows_of(self.table, slice(int(test[-1]) + 1))
-            outputs = one_step_predictions(model, windows, known, len(test))
-            n_values = len(self.columns.targets) or outputs.shape[1]
+            outputs = one_step_predictions(predictor, windows, known, len(test))
+            n_values = len(self.columns.targets) or outputs.shape[2]
             step = max(windows.horizon, 1)
-            return test - step, step, outputs[:, np.newaxis, :n_values]
+            return test - step, step, outputs[:, :, np.newaxis, :n_values]
         origins = np.arange(test[0] - 1, test[-1] - self.steps + 1, self.every)
         y_pred = forecasts_from(
-            model, windows, self.table, self.columns, origins, steps=self.steps
+            predictor, windows, self.table, self.columns, origins, steps=self.steps
         )
         return origins, 1, y_pred
 

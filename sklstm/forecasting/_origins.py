@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sklstm._pipelines import ModelWindows
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array, rows_of
+from sklstm.forecasting._quantiles import Predictor
 from sklstm.forecasting._reading import make_rows
 from sklstm.forecasting._recursive import consecutive_steps, recursive_predictions
 from sklstm.windows._requests import (
@@ -31,7 +32,7 @@ N_VALUES_AT_ONCE = 2**22
 
 
 def forecasts_from(
-    model: Any,
+    predictor: Predictor,
     windows: ModelWindows,
     table: Table,
     columns: Columns,
@@ -39,26 +40,31 @@ def forecasts_from(
     *,
     steps: int,
 ) -> NDArray[np.float64]:
-    """Return the forecasts from each origin: (n_origins, steps, n_values).
+    """Return the forecasts from each origin: (1 + n_levels, n_origins, steps, n_values).
 
     Columns that are no targets are read from `table`, also ahead of an origin.
     """
     singly = {
-        o: _forecast_from(model, windows, table, columns, o, steps=steps)
+        o: _forecast_from(predictor, windows, table, columns, o, steps=steps)
         for o in (origins[0], origins[-1])
     }
     if len(singly) < len(origins) and windows.read_directly:
-        together = _forecasts_together(model, windows, table, columns, origins, steps=steps)
-        pairs = [(together[0], singly[origins[0]]), (together[-1], singly[origins[-1]])]
+        together = _forecasts_together(
+            predictor, windows, table, columns, origins, steps=steps
+        )
+        ends = together[:, 0], together[:, -1]
+        pairs = zip(ends, (singly[origins[0]], singly[origins[-1]]), strict=True)
         if np.isfinite(together).all() and all(np.array_equal(*pair) for pair in pairs):
             return together
     for origin in origins[1:-1]:
-        singly[origin] = _forecast_from(model, windows, table, columns, origin, steps=steps)
-    return np.stack([singly[origin] for origin in origins])
+        singly[origin] = _forecast_from(
+            predictor, windows, table, columns, origin, steps=steps
+        )
+    return np.stack([singly[origin] for origin in origins], axis=1)
 
 
 def _forecast_from(
-    model: Any,
+    predictor: Predictor,
     windows: ModelWindows,
     table: Table,
     columns: Columns,
@@ -79,11 +85,11 @@ def _forecast_from(
         steps=steps,
         index=index,
     )
-    return recursive_predictions(model, windows, rows)
+    return recursive_predictions(predictor, windows, rows)
 
 
 def _forecasts_together(
-    model: Any,
+    predictor: Predictor,
     windows: ModelWindows,
     table: Table,
     columns: Columns,
@@ -101,8 +107,8 @@ def _forecasts_together(
         rows = _OriginRows(
             rows_of(table, slice(first, None)), columns, part - first, windows, steps=steps
         )
-        parts.append(_predictions_together(model, rows))
-    return np.concatenate(parts)
+        parts.append(_predictions_together(predictor, rows))
+    return np.concatenate(parts, axis=1)
 
 
 class _OriginRows:
@@ -164,37 +170,39 @@ class _OriginRows:
         rows[:] = values.swapaxes(0, 1)[: len(rows)]
 
 
-def _predictions_together(model: Any, rows: _OriginRows) -> NDArray[np.float64]:
-    """Return predictions (n_origins, steps, n_values), block by block."""
+def _predictions_together(predictor: Predictor, rows: _OriginRows) -> NDArray[np.float64]:
+    """Return predictions (1 + n_levels, n_origins, steps, n_values), block by block."""
     blocks, n_done, n_origins = [], 0, len(rows.origins)
     transformers = rows.windows.transformers
     while n_done < rows.steps:
         n_rows = min(max(rows.windows.horizon, 1), rows.steps - n_done)
         request = rows.request(n_done, n_rows)
         with requested_windows(transformers, request), np.errstate(all="ignore"):
-            outputs = np.asarray(model.predict(rows.read_by(n_done, n_rows)), np.float64)
-        by_origin = outputs.reshape(n_origins, n_rows, -1)
-        values = consecutive_steps(by_origin, rows.columns)[:, : rows.steps - n_done]
-        rows.write(n_done, values)
+            outputs = predictor.outputs(rows.read_by(n_done, n_rows))
+        by_origin = outputs.reshape(len(outputs), n_origins, n_rows, -1)
+        values = consecutive_steps(by_origin, rows.columns)[:, :, : rows.steps - n_done]
+        rows.write(n_done, values[0])
         blocks.append(values)
-        n_done += values.shape[1]
-    return np.concatenate(blocks, axis=1)
+        n_done += values.shape[2]
+    return np.concatenate(blocks, axis=2)
 
 
 def one_step_predictions(
-    model: Any, windows: ModelWindows, table: Table, n_rows: int
+    predictor: Predictor, windows: ModelWindows, table: Table, n_rows: int
 ) -> NDArray[np.float64]:
-    """Return predictions (n_rows, n_outputs) of the last rows, each from the true steps."""
+    """Return predictions of the last rows, each from the true steps before it.
+
+    Their shape is (1 + n_levels, n_rows, n_outputs).
+    """
     request = LastRows(n_rows, n_series=len(table), only_these=windows.read_directly)
     with requested_windows(windows.transformers, request):
-        outputs = np.asarray(model.predict(table), dtype=np.float64)
-    return outputs[-n_rows:].reshape(n_rows, -1)
+        return predictor.outputs(table)[:, -n_rows:]
 
 
 def continues_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> bool:
     """Whether the rows of a table are the steps that follow the fitted ones."""
     try:
-        one_step_predictions(model, windows, table, len(table))
+        one_step_predictions(Predictor(model), windows, table, len(table))
     except UnknownPastError:
         return False
     return True

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklstm._pipelines import ModelWindows, resolve_windows
 from sklstm._sklearn_compat import Interval, validate_params
 from sklstm.forecasting._columns import Columns
+from sklstm.forecasting._quantiles import Predictor
 from sklstm.forecasting._reading import read_rows
 from sklstm.forecasting._rows import Rows
 from sklstm.windows._requests import LastRows, UnknownPastError, requested_windows
@@ -134,30 +135,32 @@ def forecast(
     windows = resolve_windows(model)
     rows = read_rows(model, windows, X, X_future, target=target, steps=int(steps))
     try:
-        values = recursive_predictions(model, windows, rows)
+        (values,) = recursive_predictions(Predictor(model), windows, rows)
     except UnknownPastError as error:
         raise ValueError(str(error)) from error
     return rows.container(values)
 
 
 def recursive_predictions(
-    model: Any, windows: ModelWindows, rows: Rows
+    predictor: Predictor, windows: ModelWindows, rows: Rows
 ) -> NDArray[np.float64]:
-    """Return predictions (steps, n_values), block by block, each from those before.
+    """Return predictions (1 + n_levels, steps, n_values), block by block.
 
-    A block is as many rows as there are steps between a window and its row: their windows
-    hold none of their values. With several outputs each row gives as many steps at once.
+    Each block is predicted from those before, of which only the first predictions are fed
+    back, not the levels. A block is as many rows as there are steps between a window and
+    its row: their windows hold none of their values. With several outputs each row gives as
+    many steps at once.
     """
     blocks, n_done = [], 0
     while n_done < rows.steps:
         n_rows = min(max(windows.horizon, 1), rows.steps - n_done)
         _check_future_is_known(rows, n_done)
-        outputs = _predict_last(model, windows, rows, n_done, n_rows)
-        values = consecutive_steps(outputs, rows.columns)[: rows.steps - n_done]
-        rows.write(n_done, values)
+        outputs = _predict_last(predictor, windows, rows, n_done, n_rows)
+        values = consecutive_steps(outputs, rows.columns)[:, : rows.steps - n_done]
+        rows.write(n_done, values[0])
         blocks.append(values)
-        n_done += len(values)
-    return np.concatenate(blocks)
+        n_done += values.shape[1]
+    return np.concatenate(blocks, axis=1)
 
 
 def consecutive_steps(outputs: NDArray, columns: Columns) -> NDArray:
@@ -197,20 +200,19 @@ def _check_future_is_known(rows: Rows, n_done: int) -> None:
 
 
 def _predict_last(
-    model: Any, windows: ModelWindows, rows: Rows, first: int, n_rows: int
+    predictor: Predictor, windows: ModelWindows, rows: Rows, first: int, n_rows: int
 ) -> NDArray[np.float64]:
-    """Return what `model.predict` gives for rows ahead: (n_rows, n_outputs)."""
+    """Return what is predicted for rows ahead: (1 + n_levels, n_rows, n_outputs)."""
     table = rows.read_by(first, n_rows)
     request = LastRows(n_rows, n_series=rows.n_known, only_these=windows.read_directly)
     try:
         # The values of the rows ahead that are not known yet are read by nothing.
         with requested_windows(windows.transformers, request), np.errstate(all="ignore"):
-            outputs = np.asarray(model.predict(table), dtype=np.float64)
+            outputs = predictor.outputs(table)[:, -n_rows:]
     except UnknownPastError:
         raise
     except ValueError as error:
         raise _explained(error, rows, first) from error
-    outputs = outputs[-n_rows:].reshape(n_rows, -1)
     if not np.isfinite(outputs).all():
         raise ValueError(
             f"The prediction of step {first + 1} is not finite. Where predictions that are "

@@ -13,6 +13,7 @@ from sklstm.forecasting._backtest import POSITIVE
 from sklstm.forecasting._columns import check_columns, check_table, column_names
 from sklstm.forecasting._folds import true_values
 from sklstm.forecasting._origins import continues_fitted_rows, forecasts_from
+from sklstm.forecasting._quantiles import Predictor
 
 
 @validate_params(
@@ -140,8 +141,8 @@ class _ForecastScorer:
                 f"There are {len(table)} rows to score; a forecast of steps={self.steps} "
                 f"needs at least {needed}. Lower steps, or raise test_size of the splitter."
             )
-        y_pred = forecasts_from(
-            estimator, windows, table, columns, origins, steps=self.steps
+        (y_pred,) = forecasts_from(
+            Predictor(estimator), windows, table, columns, origins, steps=self.steps
         )
         rows = origins[:, np.newaxis] + 1 + np.arange(self.steps)
         shape = (-1,) if y_pred.shape[2] == 1 else (-1, y_pred.shape[2])

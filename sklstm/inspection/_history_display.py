@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklstm._network._losses import LOSSES
+from sklstm._network._losses import resolve_loss
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import check_matplotlib_support
@@ -230,5 +230,5 @@ class HistoryDisplay:
 
 def _loss_name(regressor: LSTMRegressor) -> str:
     training = regressor.net_.training
-    loss = LOSSES[training.loss]
+    loss = resolve_loss(training.loss, training.quantiles)
     return loss.label + (loss.unit if training.normalize_y else "")

@@ -19,6 +19,7 @@ UNITS = [1, 2, 3, 5, 7, 8, 9, 15, 16, 33, 50, 51, 64, 100]
 FORMS = [
     {"n_outputs": 1},
     {"n_outputs": 5},
+    {"n_outputs": 2, "n_levels": 3},
     {"n_outputs": 24, "residual": True, "num_layers": 2, "bidirectional": True},
 ]
 N_ROWS, N_ALONE = 200, 60

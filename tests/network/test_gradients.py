@@ -31,7 +31,21 @@ LOSSES = {
     "squared_error": torch.nn.functional.mse_loss,
     "absolute_error": torch.nn.functional.l1_loss,
     "huber": torch.nn.functional.huber_loss,
+    "quantile": lambda outputs, targets, reduction: by_hand_pinball(outputs, targets),
 }
+QUANTILES = (0.1, 0.5, 0.8)
+
+
+def by_hand_pinball(outputs, targets):
+    """The levels of a target side by side: q (y - f) below it, (1 - q) (f - y) above it."""
+    columns = []
+    for column, output in enumerate(outputs.T):
+        level = QUANTILES[column % len(QUANTILES)]
+        error = targets[:, column // len(QUANTILES)] - output
+        columns.append(torch.maximum(level * error, (level - 1) * error))
+    return torch.stack(columns, dim=1)
+
+
 FORMS = {
     "plain": {},
     "two layers": {"num_layers": 2},
@@ -65,7 +79,11 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
     expected = by_autograd(module, *batch, weights, loss)
     module.generator.set_state(state)  # for the same dropout
     value, outputs, gradients = loss_and_gradients(
-        module, *batch, weights, _losses.LOSSES[loss], step=resolve_step(module)
+        module,
+        *batch,
+        weights,
+        _losses.resolve_loss(loss, QUANTILES if loss == "quantile" else ()),
+        step=resolve_step(module),
     )
     torch.testing.assert_close(value, expected[0])
     torch.testing.assert_close(outputs, expected[1])
@@ -77,7 +95,10 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("form", FORMS)
 def test_gradients_are_those_of_autograd(form, loss, way):
-    assert_same_step(make_module(**FORMS[form]), make_batch(5, 4), loss=loss)
+    n_levels = len(QUANTILES) if loss == "quantile" else 1
+    module = make_module(n_levels=n_levels, **FORMS[form])
+    assert_same_step(module, make_batch(5, 4), loss=loss)
+    assert_same_step(module, make_batch(5, 4), torch.rand(5), loss=loss)
 
 
 @pytest.mark.parametrize("form", FORMS)

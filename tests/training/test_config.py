@@ -26,11 +26,16 @@ def test_parameters_of_numpy_become_plain_ones():
         batch_size=np.int64(4),
         learning_rate=np.float64(0.01),
         verbose=np.int64(1),
+        loss="quantile",
+        quantiles=np.array([0.25, 0.5]),
     )
+    plain = (int, float, bool, str, dict, type(None))
     for part in (config.architecture, config.training):
         for name, value in vars(part).items():
-            assert type(value) in (int, float, bool, str, dict, type(None)), name
-    assert config.architecture == Architecture(4, 2, 1, 3, 2, 0.5, True, False)
+            values = value if name == "quantiles" else [value]
+            assert all(type(one) in plain for one in values), name
+    assert config.training.quantiles == (0.25, 0.5)
+    assert config.architecture == Architecture(4, 2, 1, 3, 2, 0.5, True, False, 2)
     assert config.training.batch_size == 4
 
 
