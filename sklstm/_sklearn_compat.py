@@ -4,7 +4,8 @@ Also what newer versions have and older ones lack: `sklearn.callback`, of 1.9. W
 estimators take no callbacks, and a fit reports to nobody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils._plotting import _validate_style_kwargs as validate_style_kwargs
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
@@ -30,12 +36,25 @@ from sklearn.utils.validation import (
 )
 
 try:
-    from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+    from sklearn.callback import (
+        AutoPropagatedCallback,
+        CallbackContext,
+        CallbackSupportMixin,
+        with_callbacks,
+    )
 except ImportError:  # scikit-learn before 1.9
     if not TYPE_CHECKING:
 
+        class AutoPropagatedCallback:
+            """A callback that goes on to inner estimators."""
+
         class CallbackContext:
             """The task of a fit that nobody watches."""
+
+            @contextmanager
+            def propagate_callback_context(self, estimator: Any) -> Iterator[None]:
+                """Tell an inner estimator nothing."""
+                yield
 
             def call_on_fit_task_begin(self, **arguments: Any) -> None:
                 """Tell nobody."""
@@ -66,10 +85,12 @@ def input_columns(step: ColumnTransformer) -> dict[str, NDArray[np.intp]]:
 
 
 __all__ = [
+    "AutoPropagatedCallback",
     "BaseSearchCV",
     "CallbackContext",
     "CallbackSupportMixin",
     "Interval",
+    "InvalidParameterError",
     "StrOptions",
     "check_feature_names_in",
     "check_matplotlib_support",

@@ -14,7 +14,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklstm._pipelines import ModelWindows, resolve_windows
 from sklstm._sklearn_compat import (
+    CallbackContext,
     Interval,
+    InvalidParameterError,
     check_method_params,
     safe_indexing,
     validate_params,
@@ -30,6 +32,7 @@ from sklstm.forecasting._columns import (
 )
 from sklstm.forecasting._folds import check_folds, n_fitted_rows, true_values
 from sklstm.forecasting._origins import forecasts_from, one_step_predictions
+from sklstm.forecasting._progress import Backtest
 from sklstm.forecasting._quantiles import Predictor, fitted_quantiles, level_column
 from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
 from sklstm.windows._holes import own_holes, own_spacing
@@ -51,7 +54,7 @@ POSITIVE = Interval(Integral, 1, None, closed="left")
         "n_jobs": [Integral, None],
         "params": [dict, None],
     },
-    prefer_skip_nested_validation=True,
+    prefer_skip_nested_validation=False,  # the parameters of the model are not checked yet
 )
 def backtest(
     model: Any,
@@ -162,6 +165,10 @@ def backtest(
     after the windows and the steps before them act row by row, which is tried out.
     Otherwise they are computed one by one, which takes longer. The bits are the same.
 
+    Callbacks of scikit-learn are set on the model: with
+    ``model.set_callbacks(ProgressBar())`` one bar counts the folds, and one more for each
+    of them shows its fit.
+
     Examples
     --------
     >>> import numpy as np
@@ -202,12 +209,17 @@ def backtest(
         seasons=check_baselines(baseline),
     )
     folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
-    # Arrays are bound to the function: joblib's Dask backend puts those among the arguments
-    # on one worker each, and fails where that worker is killed.
-    parts = Parallel(n_jobs=n_jobs)(
-        delayed(partial(task.fold, number, train, test))()
-        for number, (train, test) in enumerate(folds)
-    )
+    progress = Backtest(model)
+
+    def run_folds(contexts: list[CallbackContext]) -> list[pd.DataFrame]:
+        # Arrays are bound to the function: joblib's Dask backend puts those among the
+        # arguments on one worker each, and fails where that worker is killed.
+        return Parallel(n_jobs=n_jobs)(
+            delayed(partial(task.fold, number, train, test, progress, contexts[number]))()
+            for number, (train, test) in enumerate(folds)
+        )
+
+    parts = progress.run(X, y, len(folds), run_folds)
     if not refit:
         task.warn_of_fitted_rows(min(int(test[0]) for _, test in folds))
     return pd.concat(parts, ignore_index=True)
@@ -237,14 +249,30 @@ class _Backtest:
     seasons: dict[str, int]
 
     def fold(
-        self, number: int, train: NDArray[np.intp], test: NDArray[np.intp]
+        self,
+        number: int,
+        train: NDArray[np.intp],
+        test: NDArray[np.intp],
+        progress: Backtest,
+        context: CallbackContext,
     ) -> pd.DataFrame:
-        """Return the rows of one fold."""
-        model = self.model
-        if self.refit:
-            params = check_method_params(self.X, self.params, indices=train)
-            X, y = safe_indexing(self.X, train), safe_indexing(self.y, train)
-            model = clone(model).fit(X, y, **params)
+        """Return the rows of one fold, and report it."""
+        if not self.refit:
+            with progress.fold(context, None, None, None):
+                return self._rows(self.model, number, test)
+        params = check_method_params(self.X, self.params, indices=train)
+        X, y = safe_indexing(self.X, train), safe_indexing(self.y, train)
+        model = clone(self.model)
+        with progress.fold(context, model, X, y):
+            try:
+                model.fit(X, y, **params)
+            except InvalidParameterError as error:
+                # As another type, or scikit-learn calls it a parameter of this function.
+                raise ValueError(str(error)) from error
+            return self._rows(model, number, test)
+
+    def _rows(self, model: Any, number: int, test: NDArray[np.intp]) -> pd.DataFrame:
+        """Return the forecasts of a fitted model from the origins in the test rows."""
         windows = resolve_windows(model)
         predictor = Predictor(model, fitted_quantiles(model))
         y_true = true_values(self.table, self.y, self.columns, horizon=windows.horizon)

@@ -12,6 +12,7 @@ import torch
 
 from tests.benchmarks import (
     bench_accuracy,
+    bench_forecast,
     bench_growth,
     bench_memory,
     bench_peers,
@@ -28,6 +29,8 @@ BENCHMARKS = {
     "split": bench_training.split,
     "many": bench_prediction.many,
     "one": bench_prediction.one,
+    "ahead": bench_forecast.ahead,
+    "origins": bench_forecast.origins,
     "memory": bench_memory.memory,
     "growth": bench_growth.growth_of_cost,
     "search": bench_side_by_side.search,

@@ -30,6 +30,7 @@ from sklstm import (
     steps_ahead,
 )
 from sklstm.forecasting import _origins
+from tests.versions import ProgressBar, needs_callbacks
 
 N, SEQ_LENGTH = 90, 4
 RNG = np.random.default_rng(0)
@@ -251,6 +252,62 @@ def test_parameters_of_fit_are_split_like_the_rows():
     np.testing.assert_array_equal(
         errors["y_pred"][:4], forecast(fitted, X[: test[0]], steps=4)
     )
+
+
+class Recorder:
+    """A callback of scikit-learn's that goes on to inner estimators, and notes tasks."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.told = []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.told.append(f"begin {context.source_task_name or context.task_name}")
+
+    def on_fit_task_end(self, estimator, context):
+        self.told.append(f"end {context.source_task_name or context.task_name}")
+
+
+@needs_callbacks
+@pytest.mark.parametrize("refit", [True, False])
+def test_callbacks_of_the_model_are_told_of_each_fold(refit):
+    recorder, X = Recorder(), LEVEL[:, None]
+    model = make_model().fit(X[:40], LEVEL[:40]).set_callbacks(recorder)
+    backtest(model, X, LEVEL, cv=CV, steps=4, refit=refit)
+    told = recorder.told
+    assert told[:2] == ["setup", "begin backtest"]
+    assert told[-2:] == ["end backtest", "teardown"]
+    assert told.count("begin fold") == told.count("end fold") == 2
+    # The epoch of each fit is a task inside of its fold, as the steps of the Pipeline are.
+    assert told.count("begin epoch") == told.count("end epoch") == 2 * refit
+    assert model._skl_callbacks == [recorder]
+
+
+@needs_callbacks
+def test_callbacks_are_torn_down_where_a_fold_fails():
+    recorder, X = Recorder(), LEVEL[:, None]
+    model = make_model().set_params(lstmregressor__units=-1).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="'units' parameter of LSTMRegressor"):
+        backtest(model, X, LEVEL, cv=CV, steps=4)
+    assert recorder.told[-1] == "teardown"
+
+
+@needs_callbacks
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_progress_bar_of_the_model_changes_no_forecast(n_jobs):
+    pytest.importorskip("rich")
+    X, model = LEVEL[:, None], make_model()
+    expected = backtest(model, X, LEVEL, cv=CV, steps=4)
+    model.set_callbacks(ProgressBar())
+    got = backtest(model, X, LEVEL, cv=CV, steps=4, n_jobs=n_jobs)
+    pd.testing.assert_frame_equal(got, expected)
 
 
 def test_backtest_changes_no_model():
