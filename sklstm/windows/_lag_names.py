@@ -87,7 +87,7 @@ def check_lag_names(names: Sequence[str], lags: LagLayout) -> None:
             _warn_of_other_place(names, lags, behind[0])
         return
     if _is_in_order(found, columns):
-        _warn_of_left_out(names, found, columns, behind)
+        _warn_of_left_out(names, found, lags, behind)
         return
     others = [
         replace(lags, order=order, layout=layout)
@@ -155,17 +155,28 @@ def _warn_of_no_order(names: Sequence[str], lags: LagLayout, *, all_named: bool)
 def _warn_of_left_out(
     names: Sequence[str],
     found: list[Lag | None],
-    columns: NDArray[np.intp],
+    lags: LagLayout,
     others: list[int],
 ) -> None:
-    """Warn if a column behind the lags continues them, so that `n_lags` is too small."""
+    """Warn if a column behind the lags continues them.
+
+    Then `n_lags` is too small or, if the newest lag has no name of a lag, a column before
+    the lags is read as one.
+    """
+    columns = lags.lag_columns()
     oldest = [found[c] for c in columns[0]]
     following = {Lag(lag.series, lag.steps + 1) for lag in oldest if lag is not None}
-    for column in others:
-        if found[column] in following:
-            warn_caller(
-                f"n_lags={len(columns)} leaves out {str(names[column])!r}, the next older "
-                "lag, which is repeated at every step like a column that is no lag. Raise "
-                "n_lags, or drop the column."
-            )
-            return
+    left_out = next((column for column in others if found[column] in following), None)
+    if left_out is None:
+        return
+    remedy = "Raise n_lags, or drop the column."
+    newest = columns[-1, 0]
+    if found[newest] is None and newest == lags.first:
+        remedy = (
+            f"If {str(names[newest])!r} is no lag, set first_lag={newest + 1}; else raise "
+            "n_lags, or drop the column."
+        )
+    warn_caller(
+        f"n_lags={lags.n_lags} leaves out {str(names[left_out])!r}, the next older lag, "
+        f"which is repeated at every step like a column that is no lag. {remedy}"
+    )
