@@ -34,7 +34,7 @@ def feed_back(regressor, y, n_lags, steps, *, exog=None):
 
 
 def direct_windows(y, n_lags, step, *, max_step, exog=None):
-    """Windows, and targets `step` steps ahead, for rows that know all `max_step` targets."""
+    """Windows and targets `step` steps ahead, for rows that know all `max_step` targets."""
     windows, targets = [], []
     for t in range(n_lags, len(y) - max_step + 1):
         steps = np.reshape(y[t - n_lags : t], (n_lags, -1))

@@ -37,7 +37,9 @@ def sales(seed):
     noise = rng.normal(scale=0.3, size=N_DAYS)
     index = pd.date_range("2022-01-01", periods=N_DAYS, freq="D")
     y = pd.Series(week + 2 * temperature * promotion + noise, index=index, name="sales")
-    return y, pd.DataFrame({"temperature": temperature, "promotion": promotion}, index=index)
+    return y, pd.DataFrame(
+        {"temperature": temperature, "promotion": promotion}, index=index
+    )
 
 
 def error(steps, y, exog):

@@ -94,7 +94,9 @@ def test_date_features_behind_the_lags_are_repeated_and_targets_scaled_by_series
     )
     forecaster.fit(WITHOUT_PRICE, static_features=[])
     found = forecaster.predict(STEPS)["lstm"].to_numpy().reshape(N_SERIES, STEPS)
-    mean, sd = (getattr(series("y"), name)(axis=1, keepdims=True) for name in ("mean", "std"))
+    mean, sd = (
+        getattr(series("y"), name)(axis=1, keepdims=True) for name in ("mean", "std")
+    )
     scaled, dates = (series("y") - mean) / sd, [DATES] * N_SERIES
     regressor = fit_by_hand(scaled, dates)
     expected = mean + sd * forecasts_by_hand(regressor, scaled, dates)

@@ -126,7 +126,8 @@ def test_forecast_of_many_series_has_the_series_as_a_feature():
         known = series[:TRAIN].to_numpy()
         ahead = np.full((4, 1), code)
         expected = feed_back(regressor, known, LAGS, 4, exog=ahead)
-        np.testing.assert_allclose(found.query("level == @name")["pred"], expected, rtol=1e-6)
+        of_series = found.loc[found["level"] == name, "pred"]
+        np.testing.assert_allclose(of_series, expected, rtol=1e-6)
 
 
 def test_series_that_explain_another_are_features_of_each_step():

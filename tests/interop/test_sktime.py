@@ -69,7 +69,9 @@ def direct(table):
 
 def multioutput(table):
     windows, targets = windows_and_targets(table, STEPS)
-    return make_lstm().fit(windows, targets).predict(table[np.newaxis, TRAIN - LAGS : TRAIN])
+    return (
+        make_lstm().fit(windows, targets).predict(table[np.newaxis, TRAIN - LAGS : TRAIN])
+    )
 
 
 @pytest.mark.parametrize("with_X", [False, True], ids=["", "X"])

@@ -230,7 +230,8 @@ def test_names_that_contradict_the_parameters_are_an_error(names, parameters, re
         (["promo", "month", "lag1", "lag2"], {}, "set first_lag=2"),
         (["lag_1", "mean_7", "month"], {}, "Check n_lags=2, n_series and first_lag=0"),
         (["lag_7", "lag_1", "lag_14"], {"n_lags": 3}, "Sort the lags"),
-        (["lag_1", "lag_2", "lag_3"], {}, "n_lags=2 leaves out 'lag_3'"),
+        (["lag_1", "lag_2", "lag_3"], {}, "n_lags=2 leaves out 'lag_3'.* Raise n_lags"),
+        (["promo", "lag1", "lag2"], {}, "If 'promo' is no lag, set first_lag=1"),
     ],
 )
 def test_names_that_are_probably_not_meant_are_a_warning(names, parameters, message):
