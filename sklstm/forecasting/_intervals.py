@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from sklstm._sklearn_compat import validate_params
-
-COLUMNS = ("step", "y_true", "y_pred")
-# Below this, (n + 1) * coverage is a whole number that rounding has moved.
-ROUNDING = 1e-9
+from sklstm.forecasting._forecast_table import (
+    ForecastTable,
+    check_errors,
+    check_forecast,
+    levels_of_errors,
+)
+from sklstm.forecasting._margins import margins, samples
+from sklstm.forecasting._quantiles import level_column
 
 
 @validate_params(
@@ -41,15 +45,23 @@ def conformal_interval(
     error is exchangeable with these, the true value lies between the bounds with at least
     that probability, whatever the model and the distribution of its errors.
 
+    From quantiles it is conformalized quantile regression [2]_: the two levels closest to
+    ``(1 - coverage) / 2`` and ``(1 + coverage) / 2`` are moved outwards by the same rank of
+    ``max(low - y_true, y_true - high)``, or inwards if that is negative. So the bounds hold
+    as often, and are wide when the model expects large errors, narrow when it does not.
+
     Parameters
     ----------
-    y_pred : array-like of shape (steps,) or (steps, n_targets)
-        A forecast, its first row one step ahead, as :func:`forecast` gives it.
+    y_pred : array-like of shape (steps,), (steps, n_targets), (steps, n_levels) or \
+            (steps, n_targets, n_levels)
+        A forecast, its first row one step ahead, as :func:`forecast` gives it. For
+        quantiles, that of ``forecast(..., quantiles=True)``.
 
     errors : DataFrame
         Table of a :func:`backtest` of the same model and target, with the columns `step`,
-        `y_true` and `y_pred` and, if there are several targets, `target`. Rows with NaN are
-        left out. More origins make the bounds steadier.
+        `y_true` and `y_pred` and, if there are several targets, `target`; for quantiles
+        also a column for each level, such as `y_pred_0.1`. Rows with NaN are left out. More
+        origins make the bounds steadier.
 
     coverage : float or sequence of float, default=0.9
         Probabilities with which the bounds should hold, between 0 and 1. Higher ones need
@@ -77,6 +89,12 @@ def conformal_interval(
         that it needs; if `errors` lacks columns, or steps or targets of `y_pred`; if
         coverage is not between 0 and 1; or if `y_pred` is not finite.
 
+    Warns
+    -----
+    UserWarning
+        If `errors` has quantiles and `y_pred` has none: the bounds are those around the
+        median then.
+
     See Also
     --------
     backtest : Makes the table of errors.
@@ -91,6 +109,7 @@ def conformal_interval(
     ----------
     .. [1] Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", Springer,
        2005.
+    .. [2] Romano, Patterson & Candes, "Conformalized quantile regression", NeurIPS 2019.
 
     Examples
     --------
@@ -112,42 +131,94 @@ def conformal_interval(
     ...
     ValueError: coverage=0.999 needs at least 999 errors for each step, but step 1 has...
     """
-    forecasts = _check_forecast(y_pred)
-    levels = _check_coverage(coverage)
-    _check_errors(errors, n_targets=forecasts.shape[1])
-    is_one = forecasts.shape[1] == 1
-    bounds: dict[tuple[Hashable, float], pd.DataFrame] = {}
-    for name, values in forecasts.items():
-        of_target = errors if is_one else errors[errors["target"] == name]
-        samples = _samples(forecasts.index, of_target, by)
-        for level in levels:
-            lower, upper = _margins(samples, level, symmetric)
-            bounds[name, level] = pd.DataFrame(
-                {"lower": values + lower, "upper": values + upper}
-            )
-    table = pd.concat(bounds, axis=1, names=["target", "coverage"])
-    if np.ndim(coverage) == 0:
-        table = table.droplevel("coverage", axis=1)
+    levels = check_coverage(coverage)
+    forecast = check_forecast(y_pred, errors)
+    table = bounds(forecast, errors, levels, symmetric=symmetric, by=by)
+    return table if np.ndim(coverage) else table.droplevel("coverage", axis=1)
+
+
+def bounds(
+    forecast: ForecastTable,
+    errors: pd.DataFrame,
+    coverages: list[float],
+    *,
+    symmetric: bool = True,
+    by: Callable[[pd.Index], Any] | None = None,
+) -> pd.DataFrame:
+    """Return the bounds of all coverages, with a level of columns for them.
+
+    With several targets, one for these before that.
+    """
+    is_one = len(forecast.targets) == 1
+    tables = {
+        (name, coverage): _bounds_of_target(
+            forecast,
+            name,
+            errors if is_one else errors[errors["target"] == name],
+            coverage,
+            symmetric=symmetric,
+            by=by,
+        )
+        for name in forecast.targets
+        for coverage in coverages
+    }
+    table = pd.concat(tables, axis=1, names=["target", "coverage"])
     return table.droplevel("target", axis=1) if is_one else table
 
 
-def _check_forecast(y_pred: Any) -> pd.DataFrame:
-    """Return the forecast as a table of steps and targets."""
-    table = y_pred if isinstance(y_pred, pd.DataFrame) else None
-    if isinstance(y_pred, pd.Series):
-        table = y_pred.to_frame()
-    if table is None:
-        table = pd.DataFrame(np.asarray(y_pred, dtype=np.float64))
-    table = table.astype(np.float64)
-    if table.empty or not np.isfinite(table.to_numpy()).all():
+def with_bounds(
+    forecast: ForecastTable, errors: pd.DataFrame, coverage: float | Sequence[float]
+) -> pd.DataFrame:
+    """Return `y_pred` beside its bounds `lower` and `upper`, in one table."""
+    if not forecast.levels and levels_of_errors(errors):
         raise ValueError(
-            "y_pred has to hold a finite number for each step, as forecast gives it, got "
-            f"{y_pred!r}."
+            f"errors has the quantiles {levels_of_errors(errors)}, but the model was "
+            "fitted with another loss than 'quantile'. Pass the table of a backtest of "
+            "the same model."
         )
-    return table
+    if forecast.levels and not levels_of_errors(errors):
+        forecast = ForecastTable(forecast.values, {})
+    check_errors(errors, forecast)
+    table = bounds(forecast, errors, check_coverage(coverage))
+    if not np.ndim(coverage):
+        table = table.droplevel("coverage", axis=1)
+    is_one, n_levels = len(forecast.targets) == 1, table.columns.nlevels
+    parts = []
+    for name in forecast.targets:
+        key = ("y_pred",) if is_one else (name, "y_pred")
+        values = forecast.values[[name]]
+        padded = key + ("",) * (n_levels - len(key))
+        values.columns = pd.MultiIndex.from_tuples([padded]) if n_levels > 1 else list(key)
+        of_target = table if is_one else table[[name]]
+        parts.append(pd.concat([values, of_target], axis=1))
+    result = pd.concat(parts, axis=1)
+    result.columns.names = table.columns.names
+    return result
 
 
-def _check_coverage(coverage: Any) -> list[float]:
+def _bounds_of_target(
+    forecast: ForecastTable,
+    name: Hashable,
+    errors: pd.DataFrame,
+    coverage: float,
+    *,
+    symmetric: bool,
+    by: Callable[[pd.Index], Any] | None,
+) -> pd.DataFrame:
+    low = high = forecast.values[name]
+    columns, pair = ["y_pred", "y_pred"], forecast.pair(coverage)
+    if pair is not None:
+        low, high = (forecast.levels[level][name] for level in pair)
+        columns = [level_column(level) for level in pair]
+    of_steps = samples(low.index, errors, columns[0], columns[1], by)
+    below, above = margins(of_steps, coverage, symmetric=symmetric)
+    # Quantiles that were too far apart may pass each other when they are moved inwards.
+    ends = np.sort([low - below, high + above], axis=0)
+    return pd.DataFrame({"lower": ends[0], "upper": ends[1]}, index=low.index)
+
+
+def check_coverage(coverage: Any) -> list[float]:
+    """Return one or several coverages as a list, each between 0 and 1."""
     levels = [float(level) for level in np.atleast_1d(np.asarray(coverage, dtype=object))]
     if not levels or not all(0 < level < 1 for level in levels):
         raise ValueError(
@@ -156,83 +227,3 @@ def _check_coverage(coverage: Any) -> list[float]:
     if len(set(levels)) < len(levels):
         raise ValueError(f"coverage={coverage!r} names a probability more than once.")
     return levels
-
-
-def _check_errors(errors: pd.DataFrame, *, n_targets: int) -> None:
-    needed = [*COLUMNS, *(["target"] if n_targets > 1 else [])]
-    missing = [name for name in needed if name not in errors]
-    if missing:
-        raise ValueError(
-            f"errors lacks the columns {missing}. Pass the table of backtest, of the model "
-            f"and the {n_targets} targets of y_pred."
-        )
-    if n_targets == 1 and "target" in errors and errors["target"].nunique() > 1:
-        raise ValueError(
-            f"errors are of the targets {errors['target'].unique().tolist()}, but y_pred "
-            "has one column. Select its rows of errors first."
-        )
-
-
-def _samples(
-    index: pd.Index, errors: pd.DataFrame, by: Callable[[pd.Index], Any] | None
-) -> list[tuple[str, NDArray[np.float64]]]:
-    """Return for each step a name for its kind, and the errors of the same kind, sorted."""
-    error = (errors["y_true"] - errors["y_pred"]).to_numpy(dtype=np.float64)
-    if by is None:
-        kinds, asked_for = errors["step"].to_numpy(), np.arange(1, len(index) + 1)
-    else:
-        if "label" not in errors:
-            raise ValueError("errors lacks the column 'label', which by reads.")
-        kinds = _values_by(by, pd.Index(errors["label"]))
-        asked_for = _values_by(by, index)
-    name = "step" if by is None else "by"
-    known = np.isfinite(error)
-    return [
-        (f"{name} {kind}", np.sort(error[known & (kinds == kind)])) for kind in asked_for
-    ]
-
-
-def _values_by(by: Callable[[pd.Index], Any], labels: pd.Index) -> NDArray:
-    values = np.asarray(by(labels))
-    if values.shape != (len(labels),):
-        raise ValueError(
-            f"by has to return one value for each of {len(labels)} labels, got an array of "
-            f"shape {values.shape}."
-        )
-    return values
-
-
-def _margins(
-    samples: list[tuple[str, NDArray[np.float64]]], level: float, symmetric: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what to add to the forecast of each step for its lower and upper bound."""
-    needed = _n_needed(level, symmetric)
-    lower, upper = np.empty(len(samples)), np.empty(len(samples))
-    for k, (name, error) in enumerate(samples):
-        if len(error) < needed:
-            raise ValueError(
-                f"coverage={level:g} needs at least {needed} errors for each step, but "
-                f"{name} has {len(error)}: so many origins of the backtest reach it. Give "
-                "it more origins (a smaller every, more test rows), or lower coverage."
-            )
-        if symmetric:
-            upper[k] = np.sort(np.abs(error))[_rank(len(error), level) - 1]
-            lower[k] = -upper[k]
-        else:
-            rank = _rank(len(error), (1 + level) / 2)
-            lower[k], upper[k] = error[len(error) - rank], error[rank - 1]
-    return lower, upper
-
-
-def _rank(n: int, probability: float) -> int:
-    """Return the rank, from 1, of the error that bounds a new one with a probability."""
-    return int(np.ceil((n + 1) * probability - ROUNDING))
-
-
-def _n_needed(level: float, symmetric: bool) -> int:
-    """Return the least number of errors of which one has the rank."""
-    probability = level if symmetric else (1 + level) / 2
-    n = max(int(probability / (1 - probability)) - 1, 1)
-    while _rank(n, probability) > n:
-        n += 1
-    return n

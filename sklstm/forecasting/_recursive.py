@@ -1,6 +1,7 @@
 """forecast: predictions beyond the last known row, fed back in where they run out."""
 
-from numbers import Integral
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklstm._pipelines import ModelWindows, resolve_windows
 from sklstm._sklearn_compat import Interval, validate_params
 from sklstm.forecasting._columns import Columns
-from sklstm.forecasting._quantiles import Predictor
+from sklstm.forecasting._forecast_table import ForecastTable, make_forecast
+from sklstm.forecasting._intervals import check_coverage, with_bounds
+from sklstm.forecasting._quantiles import Predictor, fitted_quantiles
 from sklstm.forecasting._reading import read_rows
 from sklstm.forecasting._rows import Rows
 from sklstm.windows._requests import LastRows, UnknownPastError, requested_windows
 
 
 @validate_params(
-    {"steps": [Interval(Integral, 1, None, closed="left")]},
+    {
+        "steps": [Interval(Integral, 1, None, closed="left")],
+        "quantiles": ["boolean"],
+        "errors": [pd.DataFrame, None],
+        "coverage": [Real, "array-like", None],
+    },
     prefer_skip_nested_validation=True,
 )
 def forecast(
@@ -27,6 +35,9 @@ def forecast(
     steps: int,
     target: Any = None,
     X_future: ArrayLike | None = None,
+    quantiles: bool = False,
+    errors: pd.DataFrame | None = None,
+    coverage: float | Sequence[float] | None = None,
 ) -> NDArray | pd.Series | pd.DataFrame:
     """Predict the steps after the last known row, feeding predictions back in.
 
@@ -66,6 +77,18 @@ def forecast(
         true one. With ``horizon >= 1`` the last `horizon` rows are not read, and may be
         left out. Its index is that of the forecast, and has to start one step after `X`.
 
+    quantiles : bool, default=False
+        Whether to return all levels of a model with ``loss="quantile"``. Those of a direct
+        model are as trained, step by step. Recursion feeds the median back: from the second
+        block on, levels are those of one step after the path of medians, and too narrow.
+
+    errors : DataFrame, default=None
+        Table of a :func:`backtest` of the same model, with as many steps. Then the result
+        is a table of the forecast and its bounds, those of :func:`conformal_interval`.
+
+    coverage : float or sequence of float, default=None
+        Probabilities with which the bounds should hold; 0.9 by default. Only with `errors`.
+
     Returns
     -------
     y_pred : ndarray, Series or DataFrame of shape (steps,) or (steps, n_targets)
@@ -73,7 +96,10 @@ def forecast(
         `X_future` is a pandas table, or if the index of the fitted rows reached the
         windows; otherwise an array. The labels continue the frequency of the index or its
         even spacing, by the local clock where there is a time zone; months and business
-        days are followed, holidays are not known.
+        days are followed, holidays are not known. With `quantiles` there is one more axis
+        for the levels: in a DataFrame, columns that they name, below those of the targets.
+        With `errors` always a DataFrame, with the columns `y_pred`, `lower` and `upper`;
+        several coverages and several targets are levels of the columns.
 
     Raises
     ------
@@ -86,8 +112,11 @@ def forecast(
         never do), or recent rows are missing; if `X_future` does not start one step after
         `X`, leaves out steps, lacks columns or has too few rows; if the labels that follow
         cannot be told from the index; if the model has another number of outputs than
-        there are targets; or if a step of the model before the windows cannot read what it
-        gets: without `X` a logarithm cannot read the row ahead, whose values are not known.
+        there are targets; if `quantiles` are wanted of a model with another loss; if
+        `errors` is the table of another model or has too few errors for the coverage, with
+        the number of origins that it needs; or if a step of the model before the windows
+        cannot read what it gets: without `X` a logarithm cannot read the row ahead, whose
+        values are not known.
 
     See Also
     --------
@@ -133,12 +162,62 @@ def forecast(
     ValueError: A forecast with seq_length=8 and horizon=1...
     """
     windows = resolve_windows(model)
+    predictor = _predictor(model, quantiles, errors, coverage)
     rows = read_rows(model, windows, X, X_future, target=target, steps=int(steps))
     try:
-        (values,) = recursive_predictions(Predictor(model), windows, rows)
+        values, *levels = recursive_predictions(predictor, windows, rows)
     except UnknownPastError as error:
         raise ValueError(str(error)) from error
-    return rows.container(values)
+    if not predictor.quantiles and errors is None:
+        return rows.container(values)
+    table = make_forecast(
+        values,
+        levels,
+        predictor.quantiles,
+        index=rows.labels,
+        names=rows.columns.target_names if rows.columns.targets else [],
+    )
+    if errors is not None:
+        return with_bounds(table, errors, 0.9 if coverage is None else coverage)
+    return _levels(table, has_labels=rows.labels is not None)
+
+
+def _predictor(model: Any, quantiles: bool, errors: Any, coverage: Any) -> Predictor:
+    """Return what predicts; its levels too, if they or bounds are wanted."""
+    if errors is None and coverage is not None:
+        raise ValueError(
+            f"coverage={coverage!r} is that of bounds, which need the table of a backtest. "
+            "Pass it as errors."
+        )
+    if errors is not None and quantiles:
+        raise ValueError(
+            "quantiles=True returns the levels as they are, errors the bounds that it "
+            "corrects. Pass one of them."
+        )
+    if errors is not None:
+        check_coverage(0.9 if coverage is None else coverage)
+    if not quantiles and errors is None:
+        return Predictor(model)
+    levels = fitted_quantiles(model)
+    if quantiles and not levels:
+        raise ValueError(
+            "quantiles=True needs a model that was fitted with loss='quantile'. Fit such a "
+            "one; or pass errors, the table of a backtest, for bounds around the forecast."
+        )
+    return Predictor(model, levels)
+
+
+def _levels(forecast: ForecastTable, *, has_labels: bool) -> NDArray | pd.DataFrame:
+    """Return all levels (steps, n_levels) or (steps, n_targets, n_levels)."""
+    is_one = len(forecast.targets) == 1
+    if not has_labels:
+        array = np.stack([t.to_numpy() for t in forecast.levels.values()], axis=-1)
+        return array[:, 0] if is_one else array
+    table = pd.concat(forecast.levels, axis=1).swaplevel(axis=1)
+    if is_one:
+        return table.droplevel(0, axis=1)
+    order = [(name, level) for name in forecast.targets for level in forecast.levels]
+    return table[order]
 
 
 def recursive_predictions(

@@ -13,6 +13,7 @@ from sklstm import (
     backtest,
     conformal_interval,
     forecast,
+    predict_quantiles,
 )
 
 
@@ -64,6 +65,154 @@ def test_bounds_hold_for_at_least_their_share_of_the_errors(errors, coverage, sy
     lower, upper = bounds.iloc[0]
     inside = [lower <= error <= upper for error in errors]
     assert sum(inside) >= np.floor(coverage * len(errors)) - (0 if symmetric else 1)
+
+
+def quantile_table(**columns):
+    """A table of one step, whose truth is 0 and whose quantiles are given."""
+    n = len(next(iter(columns.values())))
+    table = pd.DataFrame({"step": np.ones(n, int), "y_true": 0.0, "y_pred": 0.0})
+    for name, values in columns.items():
+        table[f"y_pred_0.{name[1:]}"] = np.asarray(values, float)
+    return table
+
+
+def test_quantiles_are_moved_by_the_rank_of_their_larger_error():
+    # max(low - 0, 0 - high) is 1 to 9; ceil(10 * 0.8) = 8 is the rank, and 8 the move.
+    below = [1, -9, 3, -9, 5, -9, 7, -9, 9]
+    above = [-9, 2, -9, 4, -9, 6, -9, 8, -9]
+    errors = quantile_table(q1=below, q9=np.negative(above))
+    y_pred = pd.DataFrame({0.1: [90.0], 0.9: [120.0]})
+    bounds = conformal_interval(y_pred, errors, 0.8)
+    assert bounds.to_numpy().tolist() == [[82, 128]]
+    # Tails of their own at ceil(10 * 0.85) = 9: the largest of each.
+    apart = conformal_interval(y_pred, errors, 0.7, symmetric=False)
+    assert apart.to_numpy().tolist() == [[81, 128]]
+
+
+def test_quantiles_that_are_too_wide_are_moved_inwards_and_never_cross():
+    errors = quantile_table(q1=np.full(9, -30), q9=np.full(9, 30))
+    wide = pd.DataFrame({0.1: [0.0], 0.9: [100.0]})
+    assert conformal_interval(wide, errors, 0.8).to_numpy().tolist() == [[30, 70]]
+    narrow = pd.DataFrame({0.1: [0.0], 0.9: [10.0]})
+    bounds = conformal_interval(narrow, errors, 0.8)
+    assert (bounds["lower"] <= bounds["upper"]).all()
+
+
+def test_levels_closest_to_the_coverage_are_corrected():
+    levels = {"q05": -40, "q25": -20, "q5": 0, "q75": 20, "q95": 40}
+    errors = quantile_table(**{name: np.full(30, value) for name, value in levels.items()})
+    y_pred = pd.DataFrame([[-41.0, -21, 0, 21, 41]], columns=[0.05, 0.25, 0.5, 0.75, 0.95])
+    # Past quantiles all lay as far from the truth as their own value: that is taken off.
+    bounds = conformal_interval(y_pred, errors, [0.3, 0.5, 0.9, 0.95])
+    assert bounds.to_numpy().tolist() == [[-1, 1] * 4]
+    errors["y_pred_0.05"] = -39.0
+    bounds = conformal_interval(y_pred, errors, [0.6, 0.8])
+    assert bounds.to_numpy().tolist() == [[-1, 1, -2, 2]]
+    array = conformal_interval(y_pred.to_numpy(), errors, [0.6, 0.8])
+    assert array.to_numpy().tolist() == bounds.to_numpy().tolist()
+
+
+def test_median_alone_from_a_table_with_quantiles_is_a_warning():
+    errors = quantile_table(q1=np.full(9, -30), q9=np.full(9, 30))
+    errors["y_pred"] = np.arange(9)
+    with pytest.warns(UserWarning, match="y_pred has none"):
+        bounds = conformal_interval([0.0], errors, 0.8)
+    assert bounds.to_numpy().tolist() == [[-7, 7]]
+    one_level = errors.drop(columns=["y_pred_0.1"]).assign(y_pred=30.0)  # no pair
+    bounds = conformal_interval(pd.DataFrame({0.9: [0.0]}), one_level, 0.8)
+    assert bounds["upper"].tolist() == [30]
+
+
+def test_quantiles_that_errors_lack_are_an_error():
+    errors = quantile_table(q1=np.full(9, -30), q9=np.full(9, 30))
+    with pytest.raises(ValueError, match=r"lacks the columns \['y_pred_0.05'"):
+        conformal_interval(pd.DataFrame({0.05: [0.0], 0.95: [1.0]}), errors, 0.8)
+
+
+DAYS = pd.date_range("2024-01-01", periods=220)
+TABLE = pd.DataFrame({"level": np.sin(0.3 * np.arange(220))}, index=DAYS)
+TABLE["level"] += np.random.default_rng(0).normal(scale=0.2, size=220)
+TABLE["other"] = TABLE["level"].shift(3, fill_value=0.0)
+
+
+def fitted(table, y, target, **params):
+    """A model and the table of its backtest."""
+    regressor = LSTMRegressor(4, epochs=3, random_state=0, device="cpu", **params)
+    model = make_pipeline(WindowTransformer(5), regressor)
+    folds = [(np.arange(120), np.arange(120, 200))]
+    errors = backtest(
+        model, table[:200], y[:200], cv=folds, steps=3, every=1, target=target
+    )
+    return model.fit(table[:200], y[:200]), errors
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+@pytest.mark.parametrize("targets", [["level"], ["level", "other"]])
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+def test_bounds_in_one_call_are_those_of_two(loss, targets, as_array):
+    table, target = TABLE[targets], targets
+    if as_array:
+        table, target = table.to_numpy(), list(range(len(targets)))
+    y = table if len(targets) > 1 else TABLE["level"]
+    model, errors = fitted(table, y, target, loss=loss)
+    plain = {"steps": 3, "target": target}
+    y_pred = forecast(model, table, **plain)
+    levels = forecast(model, table, **plain, quantiles=True) if loss == "quantile" else None
+    expected = conformal_interval(y_pred if levels is None else levels, errors, 0.8)
+    both = forecast(model, table, **plain, errors=errors, coverage=0.8)
+    if len(targets) == 1:
+        np.testing.assert_array_equal(both["y_pred"], y_pred)
+        pd.testing.assert_frame_equal(both[["lower", "upper"]], expected)
+    else:
+        for name, column in zip(target, np.asarray(y_pred).T, strict=True):
+            np.testing.assert_array_equal(both[name]["y_pred"], column)
+            pd.testing.assert_frame_equal(both[name][["lower", "upper"]], expected[name])
+    several = forecast(model, table, **plain, errors=errors, coverage=[0.5, 0.8])
+    one = several if len(targets) == 1 else several[target[0]]
+    assert one["y_pred"].shape == (3,)
+    first = expected if len(targets) == 1 else expected[target[0]]
+    pd.testing.assert_frame_equal(one[0.8][["lower", "upper"]], first, check_names=False)
+    default = forecast(model, table, **plain, errors=errors)
+    wide = forecast(model, table, **plain, errors=errors, coverage=0.9)
+    pd.testing.assert_frame_equal(default, wide)
+
+
+def test_levels_of_a_forecast_are_those_of_its_windows():
+    model, _ = fitted(TABLE[["level"]], TABLE["level"], None, loss="quantile")
+    levels = forecast(model, TABLE[["level"]], steps=3, quantiles=True)
+    assert levels.columns.tolist() == [0.1, 0.5, 0.9]
+    assert levels.index[0] == DAYS[-1] + pd.Timedelta(days=1)
+    # The median is fed back: the next levels are those of one step after it.
+    rows = TABLE[["level"]].to_numpy()
+    model, _ = fitted(rows, TABLE["level"].to_numpy(), None, loss="quantile")
+    for step in range(3):
+        expected = predict_quantiles(model, np.vstack([rows, [[0.0]]]))[-1]
+        np.testing.assert_array_equal(levels.iloc[step], expected)
+        rows = np.vstack([rows, [[expected[1]]]])
+    array = forecast(model, TABLE[["level"]].to_numpy(), steps=3, quantiles=True)
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_array_equal(array, levels)
+
+
+def test_wrong_wishes_are_errors_that_say_so():
+    model, errors = fitted(TABLE[["level"]], TABLE["level"], None)
+    X = TABLE[["level"]]
+    with pytest.raises(ValueError, match="needs a model that was fitted with loss='quan"):
+        forecast(model, X, steps=3, quantiles=True)
+    with pytest.raises(ValueError, match="need the table of a backtest"):
+        forecast(model, X, steps=3, coverage=0.9)
+    with pytest.raises(ValueError, match="Pass one of them"):
+        forecast(model, X, steps=3, quantiles=True, errors=errors)
+    with pytest.raises(ValueError, match="probability between 0 and 1"):
+        forecast(model, X, steps=3, errors=errors, coverage=90)
+    with pytest.raises(ValueError, match="needs at least 99 errors for each step"):
+        forecast(model, X, steps=3, errors=errors, coverage=0.99)
+    with pytest.raises(ValueError, match="step 4 has 0"):
+        forecast(model, X, steps=4, errors=errors)
+    with pytest.raises(ValueError, match="fitted with another loss"):
+        forecast(model, X, steps=3, errors=errors.assign(**{"y_pred_0.1": 0.0}))
+    with pytest.raises(ValueError, match="lacks the columns"):
+        forecast(model, X, steps=3, errors=errors.drop(columns="y_true"))
 
 
 def test_index_of_the_forecast_is_that_of_the_bounds():
