@@ -78,7 +78,7 @@ def test_example_tutorial_learns_the_sine_and_loads_again(run):
     known = yardsticks(printed, "repeating the last value|Ridge|the noise alone")
     assert known["the noise alone"] < known["Ridge"] < mse
     assert mse < known["repeating the last value"]
-    next_step = float(re.search(r"step 100: predicted ([-\d.]+)", printed)[1])
+    next_step = float(re.search(r"step 100: predicted ([-\d.]+),", printed)[1])
     assert abs(next_step - np.sin(10)) < 0.3
     assert "predicts the same: True" in printed
     assert_drawn(printed)

@@ -23,7 +23,13 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 from sklearn.pipeline import make_pipeline
 
-from sklstm import ForecastDisplay, HistoryDisplay, LSTMRegressor, WindowTransformer
+from sklstm import (
+    ForecastDisplay,
+    HistoryDisplay,
+    LSTMRegressor,
+    WindowTransformer,
+    forecast,
+)
 
 rng = np.random.default_rng(0)
 t = np.arange(100)
@@ -158,17 +164,6 @@ figure.savefig("plot_tutorial.png", dpi=120)
 print("figure: plot_tutorial.png")
 
 # %%
-# The next step
-# -------------
-# What comes after the last known step? Train on all 100 steps, and predict one more row.
-# Its window is the last 10 steps. Its own value is not read, so you can pass any number.
-# :doc:`/how-to/forecast-ahead` goes further.
-model.set_params(lstmregressor__verbose=0)
-model.fit(X, y)
-print(f"step 100: predicted {model.predict([[0.0]])[0]:.2f}")
-print(f"the wave itself:    {np.sin(0.1 * 100):.2f}")
-
-# %%
 # Save and load
 # -------------
 # A fitted model is an ordinary Python object, and joblib writes it to a file. Load only
@@ -176,6 +171,28 @@ print(f"the wave itself:    {np.sin(0.1 * 100):.2f}")
 joblib.dump(model, "plot_tutorial.joblib")
 loaded = joblib.load("plot_tutorial.joblib")
 print("predicts the same:", np.array_equal(loaded.predict(X_test), model.predict(X_test)))
+
+# %%
+# Beyond the data
+# ---------------
+# What comes after the last known step? Train on all 100 steps, and let
+# :func:`~sklstm.forecast` predict the next 30. It predicts step 100 from the last 10 steps,
+# takes the prediction for the true value, predicts step 101 from it, and so on, so that
+# errors add up. :class:`~sklstm.ForecastDisplay` joins the forecast to the series. The wave
+# itself, which the model does not know, is dotted.
+model.set_params(lstmregressor__verbose=0)
+model.fit(X, y)
+y_pred = forecast(model, X, steps=30)
+figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+ForecastDisplay.from_predictions(None, y_pred, history=y, ax=ax)
+ax.plot(np.arange(100, 130), np.sin(0.1 * np.arange(100, 130)), color="gray", ls=":")
+ax.set(title="30 steps ahead", xlabel="step")
+print(f"step 100: predicted {y_pred[0]:.2f}, the wave itself {np.sin(0.1 * 100):.2f}")
+
+# %%
+# How far can you trust it? The errors of forecasts in the past answer that:
+# :doc:`/how-to/backtest` and :doc:`/how-to/prediction-intervals`. Dates, and inputs that
+# are known ahead, are in :doc:`/how-to/forecast-ahead`.
 
 # %%
 # What this does not show
