@@ -1,6 +1,8 @@
 """How the package is installed, what its source distribution holds, what it depends on."""
 
+import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+import sklstm
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -60,25 +64,63 @@ def files_below(folder):
     }
 
 
-def test_source_distribution_holds_everything_that_tests_and_docs_need(tmp_path):
-    # Without tests/__init__.py, naive.py or the golden files, tests in it fail on import.
+@pytest.fixture(scope="module")
+def source_distribution(tmp_path_factory):
+    """The files of a clone, and those of the source distribution made from it, unpacked."""
     pytest.importorskip("setuptools")
-    clone = tmp_path / "clone"
+    folder = tmp_path_factory.mktemp("built")
+    clone = folder / "clone"
     made_here = shutil.ignore_patterns("__pycache__", "_build", "generated")
-    for folder in ("docs", "sklstm", "tests"):
-        shutil.copytree(ROOT / folder, clone / folder, ignore=made_here)
+    for name in ("docs", "sklstm", "tests"):
+        shutil.copytree(ROOT / name, clone / name, ignore=made_here)
     for path in ROOT.iterdir():
-        if path.suffix in {".in", ".md", ".toml", ".txt"} or path.name == "LICENSE":
+        is_named = path.name in {"CITATION.cff", "LICENSE", "setup.py"}
+        if path.suffix in {".in", ".md", ".toml", ".txt"} or is_named:
             shutil.copy(path, clone)
     expected = files_below(clone)
     build = "from setuptools.build_meta import build_sdist; build_sdist('..')"
     subprocess.run(
         [sys.executable, "-c", build], cwd=clone, check=True, capture_output=True
     )
-    (archive,) = tmp_path.glob("*.tar.gz")
+    (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as archive:
-        found = {name.partition("/")[2] for name in archive.getnames()}
-    assert expected <= found
+        archive.extractall(folder / "unpacked", filter="data")
+    (unpacked,) = (folder / "unpacked").iterdir()
+    return expected, unpacked
+
+
+def test_source_distribution_holds_everything_that_tests_and_docs_need(source_distribution):
+    # Without tests/__init__.py, naive.py or the golden files, tests in it fail on import.
+    expected, unpacked = source_distribution
+    assert expected <= files_below(unpacked)
+
+
+def test_description_for_an_index_needs_no_other_file(source_distribution):
+    # An index shows neither relative links nor pictures of the repository.
+    _, unpacked = source_distribution
+    metadata = email.message_from_string((unpacked / "PKG-INFO").read_text("utf-8"))
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    description = metadata.get_payload()
+    targets = re.findall(r"\]\(([^)]*)\)", description)
+    assert [target for target in targets if not target.startswith("https:")] == []
+    assert "![" not in description
+    assert "pip install sklstm" in description
+    assert "venv" not in description
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme.count("```python\n") == description.count("```python\n") == 2
+    for path in re.findall(r"\(`([^`]+)`\)", description):
+        assert (ROOT / path).exists()
+
+
+def test_license_types_and_citation_are_in_the_distribution(source_distribution):
+    _, unpacked = source_distribution
+    assert {"LICENSE", "CITATION.cff", "sklstm/py.typed"} <= files_below(unpacked)
+
+
+def test_citation_names_the_version():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    (version,) = re.findall(r"^version: (.+)$", citation, re.MULTILINE)
+    assert Version(sklstm.__version__).base_version == version
 
 
 # Dependencies.
