@@ -6,7 +6,7 @@ and the nanoseconds of a time as numbers, and passes on errors of other librarie
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 from itertools import chain
@@ -204,19 +204,23 @@ def check_targets(
     *,
     n_samples: int,
     weights: NDArray | None = None,
+    unused: Callable[[int], NDArray[np.bool_]] | None = None,
     remedy: str = GIVE_WEIGHT_0,
 ) -> NDArray:
     """Return the targets as float64, of shape (n_samples,) or (n_samples, n_outputs).
 
-    They are finite, except that they may be NaN where the weight of the row is 0. inf is
-    refused there too, as in scikit-learn: it results from a division or an overflow and
-    does not mark a missing value. `remedy` is the advice in the error about NaN.
+    They are finite, except that they may be NaN where the weight of the row is 0, and where
+    `unused` of the number of outputs says so. inf is refused there too, as in scikit-learn:
+    it results from a division or an overflow and does not mark a missing value. `remedy` is
+    the advice in the error about NaN.
     """
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    return _check_targets(y, n_samples=n_samples, weights=weights, remedy=remedy)
+    return _check_targets(
+        y, n_samples=n_samples, weights=weights, unused=unused, remedy=remedy
+    )
 
 
 def _check_targets(
@@ -224,6 +228,7 @@ def _check_targets(
     *,
     n_samples: int,
     weights: NDArray | None = None,
+    unused: Callable[[int], NDArray[np.bool_]] | None = None,
     remedy: str = FILL_IN,
 ) -> NDArray:
     with reading(y, "y"), np.errstate(over="ignore"):
@@ -244,14 +249,19 @@ def _check_targets(
             f"X has {n_samples} rows, but y has {len(checked)}. Pass one target for every "
             "row."
         )
-    _check_targets_finite(checked.reshape(len(checked), -1), weights, remedy)
+    columns = checked.reshape(len(checked), -1)
+    is_free = np.zeros(len(columns), dtype=bool) if weights is None else weights == 0
+    if unused is not None:
+        is_free |= unused(columns.shape[1])
+    _check_targets_finite(columns, is_free, remedy)
     return checked
 
 
-def _check_targets_finite(y: NDArray, weights: NDArray | None, remedy: str) -> None:
+def _check_targets_finite(y: NDArray, is_free: NDArray[np.bool_], remedy: str) -> None:
+    """Check that targets are finite; free ones may be NaN."""
     wrong = ~np.isfinite(y).all(axis=1)
-    if weights is not None and wrong.any():
-        wrong &= (weights > 0) | np.isinf(y).any(axis=1)
+    if wrong.any():
+        wrong &= ~is_free | np.isinf(y).any(axis=1)
     if not wrong.any():
         return
     row = int(wrong.argmax())
@@ -260,4 +270,16 @@ def _check_targets_finite(y: NDArray, weights: NDArray | None, remedy: str) -> N
             f"y holds inf in row {row}; every row needs a finite target, whatever its "
             "weight. Replace inf with a number, or with NaN if the value is not known."
         )
+    if y.shape[1] > 1 and _ends_as_steps_ahead(y):
+        remedy = (
+            "If the columns of y are consecutive steps, as those of steps_ahead, set "
+            "multi_step=True in LSTMRegressor, which leaves out the last rows; or drop "
+            "these rows from X and y."
+        )
     raise ValueError(f"y holds NaN in row {row}; every row needs a finite target. {remedy}")
+
+
+def _ends_as_steps_ahead(y: NDArray) -> bool:
+    """Return whether NaN stands where later columns reach beyond the last row, only."""
+    last_step = np.arange(len(y))[:, np.newaxis] + np.arange(y.shape[1])
+    return bool((np.isnan(y) == (last_step >= len(y))).all())

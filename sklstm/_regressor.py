@@ -36,6 +36,7 @@ from sklstm._training._checks import (
     check_windows,
 )
 from sklstm._training._config import Architecture, TrainingConfig, check_input_shape
+from sklstm._training._consecutive import check_steps
 from sklstm._training._data import DataShape, check_training_data
 from sklstm._training._fitted import FittedNet
 from sklstm._training._scaling import r_squared
@@ -109,6 +110,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         `predict` returns the median, which therefore has to be among several levels, or the
         single level if there is one; :func:`predict_quantiles` returns all. Levels far out,
         such as 0.01, need many training rows.
+
+    multi_step : bool, default=False
+        Whether the columns of `y` are consecutive steps of one series, as those of
+        :func:`steps_ahead`. Then training leaves out the last rows of each series, whose
+        last target comes after its last training row, so that in cross-validation no fold
+        learns from its test rows. It also leaves out training rows whose targets reach into
+        the validation rows of `early_stopping`. `y` may be NaN in these last rows.
 
     epochs : int, default=50
         Number of passes over the training windows. More epochs fit the training rows more
@@ -287,6 +295,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "residual": ["boolean"],
         "loss": [StrOptions(set(LOSS_NAMES))],
         "quantiles": ["array-like"],
+        "multi_step": ["boolean"],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -316,6 +325,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             "squared_error", "absolute_error", "huber", "quantile"
         ] = "squared_error",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        multi_step: bool = False,
         epochs: int = 50,
         batch_size: int = 16,
         learning_rate: float = 0.001,
@@ -339,6 +349,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.residual = residual
         self.loss = loss
         self.quantiles = quantiles
+        self.multi_step = multi_step
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -378,7 +389,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             read. Strided views are not copied.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target of each window. NaN only where the weight is 0.
+            Target of each window. NaN only where the weight is 0 and, with `multi_step`, in
+            the last rows.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row in the loss and in the scale of the targets. Training leaves
@@ -401,12 +413,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If `X` or `y` is sparse or holds times.
 
         ValueError
-            If no window is complete; if `X` holds NaN anywhere but in the first steps of a
-            window; if `X` or `y` holds inf or masked values; if `y` holds NaN where the
-            weight is not 0, has another length than `X`, or has the labels of `X` in
-            another order; if the loss or the weights are not finite; if a parameter has a
-            value that cannot be used; or if the file `checkpoint` belongs to another fit,
-            is in use, or is damaged.
+            If no window is complete, or none is left by `multi_step`; if `X` holds NaN
+            anywhere but in the first steps of a window; if `X` or `y` holds inf or masked
+            values; if `y` holds NaN where it may not, has another length than `X`, or has
+            the labels of `X` in another order; if the loss or the weights are not finite;
+            if a parameter has a value that cannot be used; or if the file `checkpoint`
+            belongs to another fit, is in use, or is damaged.
 
         OSError
             If the file `checkpoint` cannot be read or written.
@@ -554,7 +566,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             True values. At least two are needed: a single value has no variance. NaN only
-            where the weight is 0.
+            where the weight is 0. With `multi_step` also in the last rows of a series,
+            which are then left out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row. Equal weights by default.
@@ -582,8 +595,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         predictions = self.predict(X)
         weights = check_sample_weight(sample_weight, predictions)
-        y = check_targets(self, y, n_samples=len(predictions), weights=weights)
-        return r_squared(y, predictions, weights)
+        if not self.multi_step:
+            y = check_targets(self, y, n_samples=len(predictions), weights=weights)
+            return r_squared(y, predictions, weights)
+        windows, _ = check_windows(self, X, like=self._fitted().shape.inputs)
+        y, known = check_steps(self, y, windows, weights)
+        weights = None if weights is None else weights[known]
+        return r_squared(y[known], predictions[known], weights)
 
     def summary(
         self, input_shape: tuple[int, int] | None = None, *, n_outputs: int = 1

@@ -298,6 +298,7 @@ OTHER_PARAMETERS = {
     "bidirectional": True,
     "residual": True,
     "loss": "huber",
+    "multi_step": True,
     "batch_size": 5,
     "learning_rate": 0.03,
     "max_grad_norm": 1.0,

@@ -199,9 +199,16 @@ def check_sample_weight(
 
 
 def check_training_rows(
-    n_known: NDArray[np.integer], weights: NDArray | None, *, seq_length: int
+    n_known: NDArray[np.integer],
+    weights: NDArray | None,
+    *,
+    seq_length: int,
+    unused: NDArray[np.bool_],
 ) -> NDArray[np.integer]:
-    """Return the rows to train on: complete windows whose weight is not 0."""
+    """Return the rows to train on: complete windows whose weight is not 0.
+
+    `unused` are the rows whose targets reach beyond their series.
+    """
     complete = n_known == seq_length
     if not complete.any():
         raise ValueError(
@@ -209,6 +216,14 @@ def check_training_rows(
             f"at most {n_known.max()} steps are known before a row. Lower seq_length or "
             "pass more rows."
         )
+    if unused.any():
+        complete &= ~unused
+        if not complete.any():
+            raise ValueError(
+                f"multi_step=True leaves no rows to train on: the targets of all complete "
+                f"windows of {len(n_known)} rows reach beyond the last one. Lower the "
+                "number of steps or seq_length, or pass more rows."
+            )
     rows = np.flatnonzero(complete if weights is None else complete & (weights > 0))
     rows = rows.astype(row_dtype(len(n_known)), copy=False)
     if not rows.size:

@@ -20,6 +20,7 @@ from sklstm._training._checks import (
     check_validation_rows,
     check_windows,
 )
+from sklstm._training._consecutive import reaches_beyond, rows_before
 from sklstm._training._resolution import (
     check_target_resolution,
     check_window_resolution,
@@ -160,11 +161,11 @@ def check_training_data(
     if hold_out is None:
         return TrainingData(train, None, shape)
     n_held_out = check_validation_rows(train.rows, hold_out)
-    return TrainingData(
-        replace(train, rows=train.rows[:-n_held_out]),
-        replace(train, rows=train.rows[-n_held_out:]),
-        shape,
-    )
+    rows, held_out = train.rows[:-n_held_out], train.rows[-n_held_out:]
+    if estimator.multi_step:
+        n_steps = shape.n_outputs
+        rows = rows_before(train.windows, rows, held_out, n_steps=n_steps)
+    return TrainingData(replace(train, rows=rows), replace(train, rows=held_out), shape)
 
 
 def _check_set(
@@ -186,8 +187,24 @@ def _check_set(
     if windows.view is not None and windows.steps is not None:  # in time order
         check_labels(sample_weight, name="sample_weight", warn=False)
     weights = check_sample_weight(sample_weight, windows)
-    y = check_targets(estimator, y, n_samples=len(windows), weights=weights, remedy=remedy)
-    rows = check_training_rows(windows.n_known, weights, seq_length=windows.seq_length)
+
+    def is_unused(n_outputs: int) -> NDArray[np.bool_]:
+        return reaches_beyond(windows, n_outputs if estimator.multi_step else 1)
+
+    y = check_targets(
+        estimator,
+        y,
+        n_samples=len(windows),
+        weights=weights,
+        unused=is_unused,
+        remedy=remedy,
+    )
+    rows = check_training_rows(
+        windows.n_known,
+        weights,
+        seq_length=windows.seq_length,
+        unused=is_unused(math.prod(y.shape[1:])),
+    )
     if like is not None:
         check_same_outputs(y.shape[1:], like.target, name=target_name)
     shape = DataShape(inputs, y.shape[1:])

@@ -55,9 +55,13 @@ def steps_ahead(y: ArrayLike, steps: int) -> NDArray[np.float64] | pd.DataFrame:
 
     Notes
     -----
-    Train on ``X[:-(steps - 1)]`` and the targets up to there: estimators and scorers of
-    scikit-learn refuse NaN. In a fold, the targets of the last ``steps - 1`` training rows
-    lie in the test rows; pass ``TimeSeriesSplit(gap=steps - 1)`` to keep them apart.
+    Train with ``LSTMRegressor(multi_step=True)``. It leaves out the last ``steps - 1`` rows
+    that it is given, which end in NaN or, in a fold of cross-validation, hold values of the
+    test rows. Its own `score` leaves out rows that are not known in full.
+
+    Other estimators, and named scorers such as "neg_mean_absolute_error", refuse NaN: for
+    these, pass ``X[: -(steps - 1)]`` and the targets up to there. Other estimators also
+    need ``TimeSeriesSplit(gap=steps - 1)``, which keeps targets and test rows apart.
 
     Examples
     --------
