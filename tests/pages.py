@@ -11,6 +11,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 # Their code needs libraries that the other tests do without: tests/interop runs them.
 WITH_OTHER_LIBRARIES = {
     "how-to/explain",
+    "how-to/serve",
+    "how-to/track-with-mlflow",
+    "how-to/tune-with-optuna",
+    "how-to/use-in-forecasting-libraries",
 }
 
 
