@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklstm.windows._mapped import JoinedWindows
 from sklstm.windows._views import iter_chunks
 from sklstm.windows._windows import Windows
 
@@ -23,7 +24,7 @@ class WindowSource:
     `every` holds a window for each start, and `starts` are those of the rows.
     """
 
-    every: NDArray | Tensor
+    every: NDArray | JoinedWindows | Tensor
     starts: NDArray[np.integer]
     device: torch.device
 
@@ -46,7 +47,9 @@ class WindowSource:
 
 
 def gather(
-    source: NDArray | Tensor, rows: NDArray[np.integer], device: torch.device
+    source: NDArray | JoinedWindows | Tensor,
+    rows: NDArray[np.integer],
+    device: torch.device,
 ) -> Tensor:
     """Return the rows as a float32 tensor. No other part of the source is copied."""
     if isinstance(source, Tensor):

@@ -18,7 +18,12 @@ from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
 from sklstm._training._config import TrainingConfig
 from sklstm._training._data import TrainingData
-from sklstm.windows._views import N_WINDOWS_AT_ONCE, iter_chunks, underlying_series
+from sklstm.windows._views import (
+    N_WINDOWS_AT_ONCE,
+    iter_chunks,
+    iter_rows,
+    underlying_series,
+)
 from sklstm.windows._windows import Windows
 
 # Parameters that do not affect the weights, or are compared separately.
@@ -38,7 +43,7 @@ def _sha256_of_rows(windows: Windows) -> str:
     """Return the digest of the steps that the rows know, and of which rows know which."""
     digest = hashlib.sha256(f"{windows.shape}, rows".encode())
     values = windows.values
-    for part in iter_chunks(len(values)):
+    for part in iter_rows(values):
         digest.update(_value_bytes(values[part]))
     for array in (windows.starts, windows.n_known, windows.series, windows.position):
         digest.update(array.astype("<i8").tobytes())

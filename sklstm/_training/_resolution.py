@@ -29,10 +29,16 @@ def check_window_resolution(windows: Windows, names: Sequence[str] | None = None
     """Warn of features that are so far from 0 that float32 loses their differences.
 
     It takes one pass over the steps that windows share, or over all windows if they share
-    none.
+    none. Only columns that need it are read on their own, since that takes as long as to
+    read all of them from a file.
     """
-    columns = np.moveaxis(windows.values, -1, 0)
-    lost = [number for number, column in enumerate(columns) if _loses_digits(column)]
+    values = windows.values
+    columns, ranges = np.moveaxis(values, -1, 0), zip(*_range(values), strict=True)
+    lost = [
+        number
+        for number, found in enumerate(ranges)
+        if _loses_digits(columns[number], *found)
+    ]
     if not lost:
         return
     shown = [str(number) if names is None else repr(names[number]) for number in lost]
@@ -51,7 +57,7 @@ def check_window_resolution(windows: Windows, names: Sequence[str] | None = None
 def check_target_resolution(targets: NDArray) -> None:
     """Warn if unscaled targets (n, n_outputs) lose their differences in float32."""
     for column in targets.T:
-        if _loses_digits(column):
+        if _loses_digits(column, *_range_of(column)):
             warnings.warn(
                 f"y holds {_description(column)} Set normalize_y=True, or subtract a "
                 "constant from y.",
@@ -61,9 +67,11 @@ def check_target_resolution(targets: NDArray) -> None:
             return
 
 
-def _loses_digits(column: NDArray) -> bool:
-    """Return whether values, except NaN, differ by little more than float32 resolves."""
-    low, high = _range(column)
+def _loses_digits(column: NDArray, low: Any, high: Any) -> bool:
+    """Return whether values, except NaN, differ by little more than float32 resolves.
+
+    `low` and `high` are the lowest and highest of them.
+    """
     level = max(-float(low), float(high))
     if not level <= LARGEST:  # an error elsewhere, or all NaN
         return False
@@ -77,11 +85,17 @@ def _loses_digits(column: NDArray) -> bool:
     return spacing > MOST_OF_DEVIATION * _deviation(column)
 
 
-def _range(column: NDArray) -> tuple[Any, Any]:
-    """Return the lowest and highest value, in the dtype of the column if it has floats."""
-    dtype = column.dtype if column.dtype.kind == "f" else np.dtype(np.float64)
-    low, high = np.fmin.reduce(column, axis=None), np.fmax.reduce(column, axis=None)
-    return dtype.type(low), dtype.type(high)
+def _range(values: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the lowest and highest value of each feature, the last axis, as floats."""
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    axes = tuple(range(values.ndim - 1))
+    low, high = np.fmin.reduce(values, axis=axes), np.fmax.reduce(values, axis=axes)
+    return low.astype(dtype), high.astype(dtype)
+
+
+def _range_of(column: NDArray) -> tuple[Any, Any]:
+    (low,), (high,) = _range(column[..., np.newaxis])
+    return low, high
 
 
 def _spacing(level: float) -> float:
@@ -89,7 +103,7 @@ def _spacing(level: float) -> float:
 
 
 def _description(column: NDArray) -> str:
-    low, high = _range(column)
+    low, high = _range_of(column)
     level = max(-float(low), float(high))
     return (
         f"values of up to {level:g} with a standard deviation of "
@@ -100,7 +114,7 @@ def _description(column: NDArray) -> str:
 
 def _deviation(column: NDArray) -> float:
     """Return the standard deviation, computed around the middle so as to lose no digits."""
-    low, high = map(float, _range(column))
+    low, high = map(float, _range_of(column))
     middle, total, squares, n_known = low / 2 + high / 2, 0.0, 0.0, 0
     for part in iter_chunks(len(column), _n_at_once(column)):
         differences = column[part][~np.isnan(column[part])] - middle

@@ -24,7 +24,7 @@ from sklstm.windows._labels import (
 )
 from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._spacing import Spacing
-from sklstm.windows._views import history_reach
+from sklstm.windows._views import history_reach, iter_rows
 from sklstm.windows._warnings import warn_caller
 
 # Most unknown values that are stored before a short series: 128 MiB of float64.
@@ -46,15 +46,23 @@ def check_series(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDAr
 
 
 def _check_series_finite(series: NDArray) -> None:
-    finite = np.isfinite(series).all(axis=1)
-    if finite.all():
+    row = _first_not_finite(series)
+    if row is None:
         return
-    row = int(finite.argmin())
     found = "NaN" if np.isnan(series[row]).any() else "inf"
     raise ValueError(
         f"X holds {found} in row {row}; a window needs every step. Fill the gap from "
         "earlier rows (for example pandas.DataFrame.ffill) or drop the rows before it."
     )
+
+
+def _first_not_finite(series: NDArray) -> int | None:
+    """Return the first row that holds NaN or inf, read in parts; None if there is none."""
+    for part in iter_rows(series):
+        finite = np.isfinite(series[part]).all(axis=1)
+        if not finite.all():
+            return part.start + int(finite.argmin())
+    return None
 
 
 def check_series_and_targets(X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, NDArray]:

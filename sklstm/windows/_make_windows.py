@@ -18,6 +18,7 @@ from sklstm.windows._holes import (
     own_holes,
     own_spacing,
 )
+from sklstm.windows._mapped import is_mapped
 from sklstm.windows._views import (
     history_reach,
     sliding_windows,
@@ -65,7 +66,8 @@ def make_windows(
     Returns
     -------
     windows : ndarray of shape (n_windows, seq_length, n_features)
-        Windows, as a read-only view of one copy of the series.
+        Windows, as a read-only view of one copy of the series, or of `X` itself if it is a
+        large :class:`numpy.memmap`.
 
     targets : ndarray of shape (n_windows,) or (n_windows, n_outputs)
         Target of each window.
@@ -118,5 +120,6 @@ def make_windows(
             horizon=horizon,
             name=name,
         )
-    windows = sliding_windows(series[: len(series) - horizon].copy(), seq_length)
+    read = series[: len(series) - horizon]
+    windows = sliding_windows(read if is_mapped(series) else read.copy(), seq_length)
     return windows, targets[reach:].copy()

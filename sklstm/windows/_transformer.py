@@ -41,6 +41,7 @@ from sklstm.windows._holes import (
     spacing_of_both,
 )
 from sklstm.windows._labels import Labels, table_index
+from sklstm.windows._mapped import JoinedWindows, is_mapped
 from sklstm.windows._requests import Request, request_for
 from sklstm.windows._spacing import Spacing
 from sklstm.windows._views import (
@@ -48,6 +49,7 @@ from sklstm.windows._views import (
     history_reach,
     history_windows,
 )
+from sklstm.windows._windows import Windows
 
 # Attributes that `fit` sets. A saved transformer may hold no others.
 FITTED = ("context_", "_first_rows", "_last_labels", "_fitted_lengths")
@@ -143,7 +145,9 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     The output is a read-only view of one copy of the series, so that it takes no more
-    memory for longer windows.
+    memory for longer windows. A large :class:`numpy.memmap` is not copied at all: the
+    output is then an array-like of the type `Windows`, which :class:`LSTMRegressor` reads
+    as it is. With ``flatten=True`` it is copied.
 
     Windows are cut by counting rows. The index is only used to check that the rows are
     consecutive steps in time order: labels that repeat or do not increase are an error, and
@@ -245,7 +249,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray | Windows:
         """Fit on a series and return its windows, which hold no earlier context.
 
         Parameters
@@ -279,7 +283,7 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         series = self._remember(X, y)
         return self._windows(series, past=series[:0])
 
-    def transform(self, X: ArrayLike) -> NDArray:
+    def transform(self, X: ArrayLike) -> NDArray | Windows:
         """Return the window of each row.
 
         The windows of the first rows reach back into the fitted series, if `X` continues
@@ -478,9 +482,15 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         spacing = spacing_of_both(fitted, labels)
         return fitted.relation(labels, spacing) == "follows"
 
-    def _windows(self, series: NDArray, past: NDArray) -> NDArray:
+    def _windows(self, series: NDArray, past: NDArray) -> NDArray | Windows:
         seq_length, horizon = int(self.seq_length), int(self.horizon)
         check_window_lengths(seq_length, horizon, series=series)
+        is_longer = len(series) > history_reach(seq_length, horizon)
+        if is_longer and not self.flatten and is_mapped(series):
+            joined = JoinedWindows.of_history(
+                series, past, seq_length=seq_length, horizon=horizon
+            )
+            return Windows.of_joined(joined)
         windows = history_windows(series, past, seq_length=seq_length, horizon=horizon)
         return flat_windows(windows) if self.flatten else windows
 

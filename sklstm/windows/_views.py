@@ -12,10 +12,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
-# Numbers of windows that are no views of one series, and of rows of a series, to process at
-# a time. They limit the memory used and do not change the result.
+# Numbers of windows that are no views of one series, of rows of a series, and of its
+# values, to process at a time. They limit the memory used and do not change the result.
 N_WINDOWS_AT_ONCE = 4096
 N_ROWS_AT_ONCE = 2**16
+N_VALUES_AT_ONCE = 2**20
 
 
 def row_dtype(n_rows: int) -> np.dtype:
@@ -26,6 +27,11 @@ def row_dtype(n_rows: int) -> np.dtype:
 def iter_chunks(n_rows: int, n_at_once: int = N_ROWS_AT_ONCE) -> Iterator[slice]:
     """Yield slices that cover all rows in order, `n_at_once` rows at a time."""
     return (slice(start, start + n_at_once) for start in range(0, n_rows, n_at_once))
+
+
+def iter_rows(array: NDArray) -> Iterator[slice]:
+    """Yield slices that cover all rows in order, at most `N_VALUES_AT_ONCE` values each."""
+    return iter_chunks(len(array), max(1, N_VALUES_AT_ONCE // max(1, array[:1].size)))
 
 
 def history_reach(seq_length: int, horizon: int) -> int:
@@ -86,18 +92,30 @@ def n_known_steps(windows: NDArray) -> NDArray[np.integer]:
     n_samples, seq_length, _ = windows.shape
     counts = np.full(n_samples, seq_length, dtype=row_dtype(seq_length))
     series = underlying_series(windows)
-    if series is not None:
-        missing = np.isnan(series)
-        unknown = missing.all(axis=1)
-        n_unknown = int(unknown.argmin()) if not unknown.all() else len(unknown)
-        if not missing[n_unknown:].any():
-            incomplete = counts[:n_unknown]
-            last_steps = np.arange(seq_length, len(incomplete) + seq_length)
-            incomplete[:] = np.clip(last_steps - n_unknown, 0, seq_length)
-            return counts
+    n_unknown = None if series is None else _n_unknown_first(series)
+    if n_unknown is not None:
+        incomplete = counts[:n_unknown]
+        last_steps = np.arange(seq_length, len(incomplete) + seq_length)
+        incomplete[:] = np.clip(last_steps - n_unknown, 0, seq_length)
+        return counts
     for part in iter_chunks(n_samples, N_WINDOWS_AT_ONCE):
         counts[part] = _n_known_steps_of_each(windows[part])
     return counts
+
+
+def _n_unknown_first(series: NDArray) -> int | None:
+    """Return the number of first steps that are NaN; None if there is NaN after them."""
+    n_unknown, is_before = 0, True
+    for part in iter_rows(series):
+        missing = np.isnan(series[part])
+        if is_before:
+            unknown = missing.all(axis=1)
+            n_more = int(unknown.argmin()) if not unknown.all() else len(unknown)
+            n_unknown, is_before = n_unknown + n_more, n_more == len(unknown)
+            missing = missing[n_more:]
+        if missing.any():
+            return None
+    return n_unknown
 
 
 def _n_known_steps_of_each(windows: NDArray) -> NDArray[np.intp]:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklstm.windows._mapped import JoinedWindows
 from sklstm.windows._views import (
     N_WINDOWS_AT_ONCE,
     iter_chunks,
@@ -21,7 +22,8 @@ class Windows:
     """Windows of the rows of one or several series, without a copy of each.
 
     :class:`WindowTransformer` returns them where no single view of a series holds all rows:
-    with `groups`, and where missing steps cut windows. Use them like an array of shape
+    with `groups`, where missing steps cut windows, and for a large :class:`numpy.memmap`,
+    which is not copied. Use them like an array of shape
     (n_samples, seq_length, n_features): :class:`LSTMRegressor` reads them as they are, and
     ``numpy.asarray`` makes an array, which takes `seq_length` times the memory of the
     series. A selection of rows, such as ``windows[:10]`` or ``windows[[2, 5]]``, is again
@@ -29,9 +31,10 @@ class Windows:
 
     Attributes
     ----------
-    every : ndarray of shape (n_starts, seq_length, n_features)
+    every : array-like of shape (n_starts, seq_length, n_features)
         Everything that a row can be: the windows that begin at each step of the buffer, as
-        a view; or separate windows, if a user passed such an array.
+        a view; or separate windows, if a user passed such an array; or the windows of a
+        file.
 
     starts : ndarray of int of shape (n_samples,)
         Which of them each row is.
@@ -50,7 +53,7 @@ class Windows:
         Whether the buffer holds other values than NaN for steps that are not known.
     """
 
-    every: NDArray
+    every: NDArray | JoinedWindows
     starts: NDArray[np.integer]
     n_known: NDArray[np.integer]
     series: NDArray[np.integer]
@@ -84,6 +87,15 @@ class Windows:
         every = sliding_windows(steps, seq_length)
         return cls(every, starts, n_known, series, position, hides_steps=True)
 
+    @classmethod
+    def of_joined(cls, every: JoinedWindows) -> Self:
+        """Return the rows of one series in a file."""
+        rows = np.arange(len(every), dtype=row_dtype(len(every)))
+        n_known = np.full(len(every), every.shape[1], dtype=row_dtype(every.shape[1]))
+        n_known[: len(every.head)] = n_known_steps(every.head)
+        one_series = np.broadcast_to(rows[:1], rows.shape)
+        return cls(every, rows, n_known, one_series, rows, hides_steps=True)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Numbers of rows, of steps per window, and of features per step."""
@@ -112,6 +124,8 @@ class Windows:
     @property
     def steps(self) -> NDArray | None:
         """Buffer of steps (n_steps, n_features); None if the windows are separate."""
+        if isinstance(self.every, JoinedWindows):
+            return None
         return underlying_series(self.every)
 
     @property
@@ -128,6 +142,9 @@ class Windows:
     @property
     def values(self) -> NDArray:
         """Values that the rows hold, each once if they share steps: (..., n_features)."""
+        if isinstance(self.every, JoinedWindows):
+            first, last = int(self.starts.min()), int(self.starts.max())
+            return self.every.steps_between(first, last)
         steps = self.steps
         if self.view is not None and steps is not None:
             first = int(self.starts[0])
@@ -194,7 +211,7 @@ class Windows:
     ) -> NDArray:
         if copy is False:
             raise ValueError(
-                "Windows of several series are no array: making one copies the steps. Use "
+                "Windows are no array: making one copies the steps. Use "
                 "numpy.asarray(windows), without copy=False."
             )
         array = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)
@@ -210,6 +227,10 @@ class Windows:
         # A view would be pickled as a copy of each window.
         steps = self.steps
         per_row = (self.n_known, self.series, self.position)
+        if isinstance(self.every, JoinedWindows) and len(self) * self.seq_length > len(
+            self.every
+        ):
+            return Windows, (self.every, self.starts, *per_row, self.hides_steps)
         if steps is None or not self.hides_steps:
             return _of_rows, (np.asarray(self), *per_row)
         return Windows.of_steps, (steps, self.starts, self.seq_length, *per_row)
