@@ -32,6 +32,7 @@ BENCHMARKS = {
     "ahead": bench_forecast.ahead,
     "origins": bench_forecast.origins,
     "memory": bench_memory.memory,
+    "mapped": bench_memory.mapped,
     "growth": bench_growth.growth_of_cost,
     "search": bench_side_by_side.search,
     "busy": bench_side_by_side.busy,
