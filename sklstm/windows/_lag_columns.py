@@ -7,6 +7,7 @@ with the names of the columns.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -21,13 +22,13 @@ Layout = Literal["blocks", "interleaved"]
 
 @dataclass(frozen=True)
 class LagLayout:
-    """Parameters of `LagsToWindows` that say where the lags stand in a table."""
+    """Where the lags stand in a table: the parameters of `LagsToWindows`, as numbers."""
 
     n_lags: int
-    groups: tuple[int, ...]  # series in each group of columns
+    groups: tuple[int, ...]  # series in each group of adjacent columns
+    starts: tuple[int, ...]  # first column of each group
     order: Order
     layout: Layout
-    first: int
 
     @property
     def n_series(self) -> int:
@@ -35,16 +36,15 @@ class LagLayout:
         return sum(self.groups)
 
     @property
-    def stop(self) -> int:
-        """Number of the column after the last lag."""
-        return self.first + self.n_lags * self.n_series
+    def read(self) -> NDArray[np.intp]:
+        """Columns of the lags, in the order of the table."""
+        return np.sort(self.lag_columns(), axis=None)
 
     def lag_columns(self) -> NDArray[np.intp]:
         """Return the columns of the lags, (n_lags, n_series), the oldest step first."""
-        groups, start = [], self.first
-        for size in self.groups:
+        groups = []
+        for start, size in zip(self.starts, self.groups, strict=True):
             columns = np.arange(start, start + self.n_lags * size)
-            start += len(columns)
             is_blocks = self.layout == "blocks"
             groups.append(
                 columns.reshape(size, -1).T if is_blocks else columns.reshape(-1, size)
@@ -52,15 +52,86 @@ class LagLayout:
         in_order = np.hstack(groups)
         return in_order if self.order == "oldest" else in_order[::-1]
 
+    def other_columns(self, n_columns: int) -> NDArray[np.intp]:
+        """Return the columns that are no lags, in their order."""
+        return np.setdiff1d(np.arange(n_columns), self.read)
+
     def window_columns(self, n_columns: int) -> NDArray[np.intp]:
         """Return the columns of windows, (n_lags, n_series + n_other), the lags first."""
         others = self.other_columns(n_columns)
         repeated = np.broadcast_to(others, (self.n_lags, len(others)))
         return np.hstack([self.lag_columns(), repeated])
 
-    def other_columns(self, n_columns: int) -> NDArray[np.intp]:
-        """Return the columns that are no lags, in their order."""
-        return np.r_[: self.first, self.stop : n_columns]
+
+def make_layout(
+    *,
+    n_lags: int,
+    n_series: int | Sequence[int],
+    first_lag: int | str | Sequence[int | str],
+    order: Order,
+    layout: Layout,
+    n_columns: int,
+    names: Sequence[str] | None,
+) -> LagLayout:
+    """Check the parameters of `LagsToWindows` against the columns of a table."""
+    first = [first_lag] if isinstance(first_lag, (int, str, Integral)) else [*first_lag]
+    groups = check_groups(n_series, n_places=len(first))
+    starts = [_position(one, names) for one in first]
+    if len(starts) == 1:  # the groups are adjacent
+        before = np.cumsum([0, *groups[:-1]])
+        starts = [int(starts[0] + n_lags * n) for n in before]
+    lags = LagLayout(n_lags, groups, tuple(starts), order, layout)
+    read = lags.read
+    if read[-1] >= n_columns:
+        place = f" from column {starts[0]} on" if starts[0] else ""
+        raise ValueError(
+            f"X has {n_columns} feature(s), but n_lags={n_lags} with n_series={n_series!r} "
+            f"needs {len(read)} columns of lags{place}. Set n_lags to the number of lags "
+            "of each series in the table."
+        )
+    if (np.diff(read) == 0).any():
+        raise ValueError(
+            f"n_lags={n_lags} with first_lag={first_lag!r} reads columns twice: the groups "
+            "of lags overlap. Lower n_lags, or move first_lag."
+        )
+    return lags
+
+
+def check_groups(n_series: int | Sequence[int], *, n_places: int) -> tuple[int, ...]:
+    """Return the number of series in each group of columns, of which each has a place."""
+    sizes = [n_series] if isinstance(n_series, (int, Integral)) else [*n_series]
+    if not sizes or not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
+        raise ValueError(
+            f"n_series must be a positive integer or a tuple of them, got {n_series!r}."
+        )
+    if len(sizes) == 1 and n_places > 1:  # each series stands somewhere
+        sizes = [1] * int(sizes[0])
+    if n_places not in (1, len(sizes)):
+        raise ValueError(
+            f"first_lag has {n_places} places, but n_series={n_series!r} makes "
+            f"{len(sizes)} groups of lags. Pass one place, or one for each group."
+        )
+    return tuple(map(int, sizes))
+
+
+def _position(first_lag: int | str, names: Sequence[str] | None) -> int:
+    if isinstance(first_lag, Integral) and first_lag >= 0:
+        return int(first_lag)
+    if not isinstance(first_lag, str):
+        raise ValueError(
+            f"first_lag must be positions from 0 on or names of columns, got {first_lag!r}."
+        )
+    if names is None:
+        raise ValueError(
+            f"first_lag={first_lag!r} is a name, but X has no column names. Pass a "
+            "DataFrame, or the position of the first lag."
+        )
+    if first_lag not in list(names):
+        raise ValueError(
+            f"X has no column {first_lag!r}, the first_lag; its columns are "
+            f"{', '.join(names)}."
+        )
+    return list(names).index(first_lag)
 
 
 def take_columns(table: NDArray, columns: NDArray[np.intp]) -> NDArray:
@@ -91,7 +162,7 @@ def check_known_lags(
         return np.full(len(table), lags.n_lags)
     _raise_if_any(np.isinf(table), "inf", names, "Replace it with a number.")
     missing = np.isnan(table)
-    missing[:, lags.first : lags.stop] = False
+    missing[:, lags.read] = False
     _raise_if_any(missing, "NaN", names, "Only lags may be NaN. Fill it in before.")
     windows = take_columns(table, lags.lag_columns())
     n_known = n_known_steps(windows)

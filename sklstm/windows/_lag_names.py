@@ -96,17 +96,17 @@ def check_lag_names(names: Sequence[str], lags: LagLayout) -> None:
     fitting = [one for one in others if _is_in_order(found, one.lag_columns())]
     if fitting and all(named):
         raise ValueError(_contradiction(names, lags, fitting[0]))
-    _warn_of_no_order(names, lags, all_named=all(named))
+    first_named = next(str(name) for name, lag in zip(names, found, strict=True) if lag)
+    _warn_of_no_order(names, lags, None if all(named) else first_named)
 
 
 def _is_in_order(found: list[Lag | None], columns: NDArray[np.intp]) -> bool:
     """Return whether each series has one name, and lags that decrease down its column."""
+    if all(found[column] is None for column in columns[-1]):  # the row's own values
+        columns = columns[:-1]
     for column in columns.T:
-        lags = [found[c] for c in column]
-        if lags[-1] is None:
-            lags.pop()
-        known = [lag for lag in lags if lag is not None]
-        if len(known) < len(lags) or len({lag.series for lag in known}) > 1:
+        known = [lag for c in column if (lag := found[c]) is not None]
+        if len(known) < len(column) or len({lag.series for lag in known}) > 1:
             return False
         if any(a.steps <= b.steps for a, b in pairwise(known)):
             return False
@@ -122,7 +122,7 @@ def _contradiction(names: Sequence[str], lags: LagLayout, fitting: LagLayout) ->
         for one in (lags, fitting)
     )
     return (
-        f"The names of the lags, {_shown(names[lags.first : lags.stop])}, contradict "
+        f"The names of the lags, {_shown([names[c] for c in lags.read])}, contradict "
         f"{given}. Set {right}, or, if the names are wrong, rename the columns or pass an "
         "array."
     )
@@ -135,17 +135,23 @@ def _shown(names: Sequence[str]) -> str:
 
 def _warn_of_other_place(names: Sequence[str], lags: LagLayout, place: int) -> None:
     warn_caller(
-        f"The columns {_shown(names[lags.first : lags.stop])} are read as lags, but "
+        f"The columns {_shown([names[c] for c in lags.read])} are read as lags, but "
         f"{str(names[place])!r} and others look like the lags. If they are, set "
-        f"first_lag={place}."
+        f"first_lag={str(names[place])!r}."
     )
 
 
-def _warn_of_no_order(names: Sequence[str], lags: LagLayout, *, all_named: bool) -> None:
-    read = names[lags.first : lags.stop]
+def _warn_of_no_order(
+    names: Sequence[str], lags: LagLayout, first_named: str | None
+) -> None:
+    """Warn of the order; `first_named` is the first lag by name, if some are not lags."""
+    read = [names[c] for c in lags.read]
     remedy = "Sort the lags of each series by time, and select as many as you pass."
-    if not all_named:
-        remedy = f"Check n_lags={lags.n_lags}, n_series and first_lag={lags.first}."
+    if first_named is not None:
+        remedy = (
+            f"Check n_lags={lags.n_lags}, n_series and first_lag; the first lag by name is "
+            f"{first_named!r}."
+        )
     warn_caller(
         f"The columns {_shown(read)} are read as lags, {lags.order} first, but their names "
         f"are not those of lags in time order. {remedy}"
@@ -171,10 +177,10 @@ def _warn_of_left_out(
         return
     remedy = "Raise n_lags, or drop the column."
     newest = columns[-1, 0]
-    if found[newest] is None and newest == lags.first:
+    if found[newest] is None and newest == lags.starts[0]:
         remedy = (
-            f"If {str(names[newest])!r} is no lag, set first_lag={newest + 1}; else raise "
-            "n_lags, or drop the column."
+            f"If {str(names[newest])!r} is no lag, set "
+            f"first_lag={str(names[newest + 1])!r}; else raise n_lags, or drop the column."
         )
     warn_caller(
         f"n_lags={lags.n_lags} leaves out {str(names[left_out])!r}, the next older lag, "

@@ -19,7 +19,12 @@ from sklstm._sklearn_compat import (
     fit_context,
 )
 from sklstm._storage._checksum import verify_checksum, with_checksum
-from sklstm.windows._lag_columns import LagLayout, check_known_lags, take_columns
+from sklstm.windows._lag_columns import (
+    LagLayout,
+    check_known_lags,
+    make_layout,
+    take_columns,
+)
 from sklstm.windows._lag_names import check_lag_names, series_names
 
 
@@ -61,10 +66,13 @@ class LagsToWindows(
         sktime. "interleaved": the first lag of every series, then the second of every
         series, as in darts and ``WindowTransformer(flatten=True)``.
 
-    first_lag : int or str, default=0
+    first_lag : int, str or tuple of these, default=0
         Position or name of the first lag column. Columns before it are repeated like those
         behind the lags. mlforecast puts static and exogenous columns before its lags: set
-        ``first_lag="lag1"``.
+        ``first_lag="lag1"``. A tuple has a place for each series (with a tuple in
+        `n_series`, for each group), where other columns stand between their lags:
+        skforecast's ``ForecasterDirectMultiVariate`` with window features needs
+        ``first_lag=("a_lag_1", "b_lag_1")`` for the series a and b.
 
     Attributes
     ----------
@@ -125,7 +133,7 @@ class LagsToWindows(
         "order": [StrOptions({"newest", "oldest"})],
         "n_series": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "layout": [StrOptions({"blocks", "interleaved"})],
-        "first_lag": [Interval(Integral, 0, None, closed="left"), str],
+        "first_lag": [Interval(Integral, 0, None, closed="left"), str, tuple, list],
     }
 
     def __init__(
@@ -135,7 +143,7 @@ class LagsToWindows(
         order: Literal["newest", "oldest"] = "newest",
         n_series: int | tuple[int, ...] = 1,
         layout: Literal["blocks", "interleaved"] = "blocks",
-        first_lag: int | str = 0,
+        first_lag: int | str | tuple[int | str, ...] = 0,
     ) -> None:
         self.n_lags = n_lags
         self.order = order
@@ -286,39 +294,15 @@ class LagsToWindows(
         return self._lags(self.n_features_in_, names)
 
     def _lags(self, n_columns: int, names: Sequence[str] | None) -> LagLayout:
-        groups = self.n_series
-        sizes = tuple(groups) if isinstance(groups, Sequence) else (groups,)
-        if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
-            raise ValueError(
-                f"n_series must be a positive integer or a tuple of them, got {groups!r}."
-            )
-        first = self._position_of_first_lag(names)
-        lags = LagLayout(
-            int(self.n_lags), tuple(map(int, sizes)), self.order, self.layout, first
+        return make_layout(
+            n_lags=int(self.n_lags),
+            n_series=self.n_series,
+            first_lag=self.first_lag,
+            order=self.order,
+            layout=self.layout,
+            n_columns=n_columns,
+            names=names,
         )
-        if lags.stop > n_columns:
-            before = f" after the {first} before first_lag" if first else ""
-            raise ValueError(
-                f"X has {n_columns} feature(s), but n_lags={self.n_lags} with "
-                f"n_series={groups} needs {lags.stop - first} columns of lags{before}. Set "
-                "n_lags to the number of lags of each series in the table."
-            )
-        return lags
-
-    def _position_of_first_lag(self, names: Sequence[str] | None) -> int:
-        if not isinstance(self.first_lag, str):
-            return int(self.first_lag)
-        if names is None:
-            raise ValueError(
-                f"first_lag={self.first_lag!r} is a name, but X has no column names. Pass "
-                "a DataFrame, or the position of the first lag."
-            )
-        if self.first_lag not in list(names):
-            raise ValueError(
-                f"X has no column {self.first_lag!r}, the first_lag; its columns are "
-                f"{', '.join(names)}."
-            )
-        return list(names).index(self.first_lag)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -110,6 +110,21 @@ def test_groups_of_series_follow_each_other():
     np.testing.assert_array_equal(windows, windows_by_hand(series, series[:, :0], 4))
 
 
+def test_series_between_whose_lags_other_columns_stand():
+    # As skforecast's ForecasterDirectMultiVariate has window features of each series.
+    series, others = make_series(2, 12), make_series(3, 12)
+    lags = table_of_lags(series, 4, order="newest", layout="blocks")
+    table = lags.iloc[:, :4].assign(s0_mean=others[:, 0])
+    table = table.join(lags.iloc[:, 4:]).assign(s1_mean=others[:, 1], promo=others[:, 2])
+    for places in [("s0_lag_1", "s1_lag_1"), (0, 5), [0, "s1_lag_1"]]:
+        transformer = LagsToWindows(4, n_series=2, first_lag=places)
+        windows = transformer.fit_transform(table)
+        np.testing.assert_array_equal(windows, windows_by_hand(series, others, 4))
+    assert transformer.get_feature_names_out().tolist() == [
+        "s0_lags", "s1_lags", "s0_mean", "s1_mean", "promo",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_flat_windows_are_undone(n_features):
     series = make_series(n_features)
@@ -227,11 +242,17 @@ def test_names_that_contradict_the_parameters_are_an_error(names, parameters, re
 @pytest.mark.parametrize(
     ("names", "parameters", "message"),
     [
-        (["promo", "month", "lag1", "lag2"], {}, "set first_lag=2"),
-        (["lag_1", "mean_7", "month"], {}, "Check n_lags=2, n_series and first_lag=0"),
+        (["promo", "month", "lag1", "lag2"], {}, "set first_lag='lag1'"),
+        (["a", "b", "lag1", "lag2"], {"n_lags": 3}, "the first lag by name is 'lag1'"),
+        (
+            ["a_lag_1", "a_lag_2", "a_mean", "b_lag_1", "b_lag_2"],
+            {"n_series": 2},
+            "not those of lags in time order",
+        ),
+        (["lag_1", "mean_7", "month"], {}, "Check n_lags=2, n_series and first_lag; "),
         (["lag_7", "lag_1", "lag_14"], {"n_lags": 3}, "Sort the lags"),
         (["lag_1", "lag_2", "lag_3"], {}, "n_lags=2 leaves out 'lag_3'.* Raise n_lags"),
-        (["promo", "lag1", "lag2"], {}, "If 'promo' is no lag, set first_lag=1"),
+        (["promo", "lag1", "lag2"], {}, "If 'promo' is no lag, set first_lag='lag1'"),
     ],
 )
 def test_names_that_are_probably_not_meant_are_a_warning(names, parameters, message):
@@ -265,7 +286,10 @@ def test_names_that_fit_are_no_warning(names, parameters):
     [
         ({"n_lags": 5}, r"X has 4 feature\(s\), but n_lags=5 with n_series=1 needs 5 col"),
         ({"n_lags": 2, "n_series": 3}, "n_lags=2 with n_series=3 needs 6 columns"),
-        ({"n_lags": 3, "first_lag": 2}, "needs 3 columns of lags after the 2 before"),
+        ({"n_lags": 3, "first_lag": 2}, "needs 3 columns of lags from column 2 on"),
+        ({"n_lags": 2, "n_series": 2, "first_lag": (0, 1)}, "the groups of lags overlap"),
+        ({"n_lags": 2, "n_series": 3, "first_lag": (0, 2)}, "2 places, but n_series=3"),
+        ({"n_lags": 2, "n_series": 2, "first_lag": (0, -2)}, "positions from 0 on"),
         ({"n_lags": 2, "n_series": (1, 0)}, "positive integer or a tuple of them"),
         ({"n_lags": 2, "n_series": ()}, "positive integer or a tuple of them"),
         ({"n_lags": 2, "first_lag": "lag_1"}, "is a name, but X has no column names"),
