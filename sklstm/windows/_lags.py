@@ -71,8 +71,8 @@ class LagsToWindows(
         behind the lags. mlforecast puts static and exogenous columns before its lags: set
         ``first_lag="lag1"``. A tuple has a place for each series (with a tuple in
         `n_series`, for each group), where other columns stand between their lags:
-        skforecast's ``ForecasterDirectMultiVariate`` with window features needs
-        ``first_lag=("a_lag_1", "b_lag_1")`` for the series a and b.
+        skforecast's ``ForecasterDirectMultiVariate`` of two series, with one window feature
+        of each, needs ``n_series=2`` and ``first_lag=(0, n_lags + 1)``.
 
     Attributes
     ----------

@@ -84,7 +84,7 @@ def test_exogenous_columns_before_the_lags_are_repeated():
 
 
 def test_columns_before_the_lags_are_told_by_their_names():
-    with pytest.warns(UserWarning, match="set first_lag=1"):
+    with pytest.warns(UserWarning, match="set first_lag='lag1'"):
         make_forecaster().fit(KNOWN, static_features=[])
 
 

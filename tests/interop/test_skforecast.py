@@ -9,6 +9,7 @@ from skforecast.model_selection import (
     backtesting_forecaster,
     grid_search_forecaster,
 )
+from skforecast.preprocessing import RollingFeatures
 from skforecast.recursive import ForecasterRecursive, ForecasterRecursiveMultiSeries
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -143,6 +144,30 @@ def test_series_that_explain_another_are_features_of_each_step():
         regressor = make_lstm().fit(windows, targets[:, 0])
         expected.append(regressor.predict(both[np.newaxis, TRAIN - LAGS : TRAIN])[0])
     np.testing.assert_allclose(forecaster.predict()["pred"], expected, rtol=1e-6)
+
+
+def test_window_features_may_stand_between_the_lags_of_two_series():
+    # Columns: the lags of a, the mean of a, the lags of b, the mean of b; as an array.
+    table, size = pd.DataFrame(SERIES), 3
+    estimator = make_estimator(n_series=2, first_lag=(0, LAGS + 1))
+    forecaster = ForecasterDirectMultiVariate(
+        estimator,
+        level="a",
+        steps=1,
+        lags=LAGS,
+        window_features=RollingFeatures(["mean"], window_sizes=[size]),
+        transformer_series=None,
+    )
+    forecaster.fit(table[:TRAIN])
+    both = table.to_numpy()
+    # A mean of the last steps, known at the row that they predict, at every step of it.
+    means = table.rolling(size).mean().shift(1).to_numpy()
+    windows, targets = direct_windows(both[:TRAIN], LAGS, 1, max_step=1)
+    repeated = np.repeat(means[LAGS:TRAIN, np.newaxis], LAGS, axis=1)
+    regressor = make_lstm().fit(np.dstack([windows, repeated]), targets[:, 0])
+    last = np.hstack([both[TRAIN - LAGS : TRAIN], np.tile(means[TRAIN], (LAGS, 1))])
+    expected = regressor.predict(last[np.newaxis])
+    np.testing.assert_allclose(forecaster.predict()["pred"], expected, rtol=1e-5)
 
 
 # Intervals, backtests, searches.
