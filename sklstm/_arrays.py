@@ -51,13 +51,13 @@ def reading(passed: object, name: str) -> Iterator[None]:
     """Raise ValueError or TypeError if an argument cannot be read as numbers.
 
     Convert the argument inside the `with` block: other errors of the conversion become a
-    ValueError that names it.
+    ValueError that names it. Warnings that a filter turns into errors remain what they are.
     """
     try:
         _check_nothing_masked(passed, name)
         _check_no_times(passed, name)
         yield
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, Warning):
         raise
     except Exception as error:
         raise ValueError(

@@ -392,3 +392,16 @@ def test_times_inside_structs_are_an_error(library):
     regressor = LSTMRegressor(2, epochs=1, device="cpu")
     with pytest.raises(TypeError, match="times"):
         regressor.fit(np.random.default_rng(0).normal(size=(9, 3, 1)), y)
+
+
+@pytest.mark.parametrize("use", ["predict", "transform"])
+def test_warning_that_is_made_an_error_is_not_told_as_unreadable_numbers(use):
+    # As MAPIE met it, which passes an array to a model fitted on a table.
+    table = pd.DataFrame({"a": SERIES[:, 0], "b": SERIES[:, 0]})
+    rows = table.to_numpy()
+    fitted = {
+        "predict": lambda: make_regressor().fit(table, TARGETS).predict(rows),
+        "transform": lambda: WindowTransformer(2).fit(table).transform(rows),
+    }
+    with pytest.raises(UserWarning, match="X does not have valid feature names"):
+        fitted[use]()

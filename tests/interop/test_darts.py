@@ -77,6 +77,24 @@ def test_future_covariates_of_the_same_step_are_repeated():
     np.testing.assert_allclose(values(found), expected, rtol=1e-6)
 
 
+def test_covariates_known_ahead_are_features_of_each_step_and_of_the_predicted_one():
+    # Their lags, interleaved, and then those of the predicted step.
+    model = make_model(
+        n_series=(1, 2), layout="interleaved", lags_future_covariates=(LAGS, 1)
+    )
+    model.fit(TARGET[:TRAIN], future_covariates=COVARIATES)
+    rows = range(LAGS, TRAIN)
+    steps = np.array([VALUES[t - LAGS : t] for t in rows])
+    same = np.array([np.tile(VALUES[t, 1:], (LAGS, 1)) for t in rows])
+    regressor = make_lstm().fit(np.concatenate([steps, same], axis=2), VALUES[rows, 0])
+    known = VALUES.copy()
+    for t in range(TRAIN, TRAIN + 4):
+        window = np.hstack([known[t - LAGS : t], np.tile(known[t, 1:], (LAGS, 1))])
+        known[t, 0] = regressor.predict(window[np.newaxis])[0]
+    found = model.predict(4, future_covariates=COVARIATES)
+    np.testing.assert_allclose(values(found), known[TRAIN : TRAIN + 4, 0], rtol=1e-6)
+
+
 def test_encoders_of_dates_are_repeated_too():
     encoders = {"datetime_attribute": {"future": ["dayofweek"]}}
     model = make_model(lags_future_covariates=[0], add_encoders=encoders)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mapie.regression import (
+    ConformalizedQuantileRegressor,
     CrossConformalRegressor,
     JackknifeAfterBootstrapRegressor,
     SplitConformalRegressor,
@@ -105,6 +106,26 @@ def test_bootstraps_take_ready_windows():
     ).fit_conformalize(WINDOWS[:200], TARGETS[:200])
     _, intervals = jackknife.predict_interval(WINDOWS[200:])
     assert (intervals[:, 0, 0] < intervals[:, 1, 0]).all()
+
+
+def test_frozen_quantile_models_are_conformalized():
+    low, high, middle = (
+        make_model().set_params(
+            lstmregressor__loss="quantile", lstmregressor__quantiles=[q]
+        )
+        for q in (0.1, 0.9, 0.5)
+    )
+    frozen = [FrozenEstimator(m.fit(X[:150], Y[:150])) for m in (low, high, middle)]
+    mapie = ConformalizedQuantileRegressor(frozen, confidence_level=0.8, prefit=True)
+    mapie.conformalize(X[150:210], Y[150:210])
+    points, intervals = mapie.predict_interval(X[205:], symmetric_correction=True)
+    np.testing.assert_array_equal(points, middle.predict(X[205:]))
+    below = low.predict(X[150:210]) - Y[150:210]
+    above = Y[150:210] - high.predict(X[150:210])
+    # The ceil(61 * 0.8)-th smallest of the 60 distances outside the bounds.
+    correction = np.sort(np.maximum(below, above))[48]
+    np.testing.assert_allclose(intervals[:, 0, 0], low.predict(X[205:]) - correction)
+    np.testing.assert_allclose(intervals[:, 1, 0], high.predict(X[205:]) + correction)
 
 
 # What is refused.

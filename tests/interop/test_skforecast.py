@@ -9,7 +9,7 @@ from skforecast.model_selection import (
     backtesting_forecaster,
     grid_search_forecaster,
 )
-from skforecast.preprocessing import RollingFeatures
+from skforecast.preprocessing import CalendarFeatures, RollingFeatures
 from skforecast.recursive import ForecasterRecursive, ForecasterRecursiveMultiSeries
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -74,6 +74,38 @@ def test_scaler_stands_before_the_windows():
     X_train, _ = forecaster.create_train_X_y(Y[:TRAIN], exog=EXOG[:TRAIN])
     found = forecaster.estimator.predict(X_train.to_numpy())
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_features_of_windows_and_dates_are_repeated_as_well():
+    forecaster = ForecasterRecursive(
+        make_estimator(),
+        lags=LAGS,
+        window_features=RollingFeatures(stats=["mean"], window_sizes=3),
+        calendar_features=CalendarFeatures(["day_of_week"], encoding=None),
+    )
+    forecaster.fit(Y[:TRAIN], exog=EXOG[:TRAIN])
+    means = np.array([y[max(t - 3, 0) : t].mean() if t else 0.0 for t in range(N)])
+    others = np.column_stack([means, exog, INDEX.dayofweek])
+    windows, targets = windows_of_lags(y[:TRAIN], LAGS, exog=others)
+    regressor = make_lstm().fit(windows, targets)
+    last = np.reshape(y[TRAIN - LAGS : TRAIN], (1, LAGS, 1))
+    ahead = np.tile(others[TRAIN], (1, LAGS, 1))
+    expected = regressor.predict(np.concatenate([last, ahead], axis=2))
+    found = forecaster.predict(1, exog=EXOG[TRAIN : TRAIN + 1])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_transformed_and_differenced_target_is_what_the_windows_hold():
+    forecaster = ForecasterRecursive(
+        make_estimator(), lags=LAGS, transformer_y=StandardScaler(), differentiation=1
+    )
+    forecaster.fit(Y[:TRAIN])
+    scaled = (y[:TRAIN] - y[:TRAIN].mean()) / y[:TRAIN].std()
+    steps = np.diff(scaled)
+    regressor = make_lstm().fit(*windows_of_lags(steps, LAGS))
+    ahead = scaled[-1] + np.cumsum(feed_back(regressor, steps, LAGS, 6))
+    expected = ahead * y[:TRAIN].std() + y[:TRAIN].mean()
+    np.testing.assert_allclose(forecaster.predict(6), expected, rtol=1e-5)
 
 
 def test_direct_forecast_equals_one_loop_for_each_step():
