@@ -12,6 +12,7 @@ import torch
 
 from tests.benchmarks import (
     bench_accuracy,
+    bench_device,
     bench_forecast,
     bench_growth,
     bench_memory,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "growth": bench_growth.growth_of_cost,
     "search": bench_side_by_side.search,
     "busy": bench_side_by_side.busy,
+    "device": bench_device.device,
     "peers": bench_peers.peers,
     "accuracy": bench_accuracy.accuracy,
 }
