@@ -64,10 +64,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     other model of scikit-learn.
 
     `fit` trains an LSTM [1]_ with forget gates [2]_ over each window, followed by a dense
-    layer on its last hidden state, with Adam [3]_ on mini-batches of the complete windows.
-    `predict` returns one prediction for every row. Where the first steps of a window are
-    not known yet, it predicts from the steps that are. The network is trained through
-    skorch and is available as `net_`.
+    layer on its last hidden state, with Adam [3]_ on mini-batches of the complete windows,
+    or of all windows with ``incomplete="train"``. `predict` returns one prediction for
+    every row. Where the first steps of a window are not known yet, it predicts from the
+    steps that are. The network is trained through skorch and is available as `net_`.
 
     Parameters
     ----------
@@ -118,6 +118,14 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         learns from its test rows. It also leaves out training rows whose targets reach into
         the validation rows of `early_stopping`. `y` may be NaN in these last rows.
 
+    incomplete : {"skip", "train"}, default="skip"
+        What training does with incomplete windows, those of the first rows of a series.
+        "skip" leaves them out. "train" uses them too, each with the steps that it has and
+        with the weight of any other row; only windows that know no step are left out.
+        Choose "train" if the first predictions of a series matter and there are several
+        series, such as machines that are new: an LSTM that has only seen long windows is
+        often wrong about short ones.
+
     epochs : int, default=50
         Number of passes over the training windows. More epochs fit the training rows more
         closely, and from some point on they overfit them.
@@ -141,13 +149,13 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     early_stopping : bool, default=False
         Whether to stop when the validation loss no longer improves, and to keep the weights
         of the best epoch. The weights before the first epoch count too: if no epoch is
-        better, they are kept. Unless `fit` is given `X_val`, the last complete windows are
-        held out for validation.
+        better, they are kept. Unless `fit` is given `X_val`, the last windows that training
+        would use are held out for validation.
 
     validation_fraction : float, default=0.1
-        Share of the complete windows that `early_stopping` holds out: the last ones in
-        time. Raising it makes the choice of the best epoch more reliable and leaves fewer
-        windows to train on.
+        Share of the windows that `early_stopping` holds out: the last ones in time, of
+        those that training would use. Raising it makes the choice of the best epoch more
+        reliable and leaves fewer windows to train on.
 
     n_iter_no_change : int, default=10
         Number of epochs without improvement after which `early_stopping` stops. Raising it
@@ -296,6 +304,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "loss": [StrOptions(set(LOSS_NAMES))],
         "quantiles": ["array-like"],
         "multi_step": ["boolean"],
+        "incomplete": [StrOptions({"skip", "train"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -326,6 +335,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ] = "squared_error",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         multi_step: bool = False,
+        incomplete: Literal["skip", "train"] = "skip",
         epochs: int = 50,
         batch_size: int = 16,
         learning_rate: float = 0.001,
@@ -350,6 +360,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.loss = loss
         self.quantiles = quantiles
         self.multi_step = multi_step
+        self.incomplete = incomplete
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -377,16 +388,16 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
-        """Train the network on the complete windows.
+        """Train the network on the complete windows, or on all, by `incomplete`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, seq_length, n_features)
             Windows, the oldest step first; or (n_samples, seq_length) for windows of one
-            feature. Steps of NaN at the start of a window mean that they are not known yet,
-            and training leaves out such rows. (In a 2-D `X` they are allowed only if its
-            rows are the consecutive windows of one series.) Any float or integer type is
-            read. Strided views are not copied.
+            feature. Steps of NaN at the start of a window mean that they are not known yet;
+            `incomplete` says whether training leaves out such rows. (In a 2-D `X` they are
+            allowed only if its rows are the consecutive windows of one series.) Any float
+            or integer type is read. Strided views are not copied.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target of each window. NaN only where the weight is 0 and, with `multi_step`, in
@@ -398,9 +409,9 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         X_val, y_val : array-like, default=None
             Validation data: windows and targets whose loss is recorded after each epoch,
-            complete windows only. With `early_stopping`, they decide which epoch is best.
-            In a Pipeline, pass `X_val` in the form of `X` and name it in the Pipeline's
-            ``transform_input=["X_val"]``.
+            complete windows only, unless `incomplete` is "train". With `early_stopping`,
+            they decide which epoch is best. In a Pipeline, pass `X_val` in the form of `X`
+            and name it in the Pipeline's ``transform_input=["X_val"]``.
 
         Returns
         -------
@@ -413,12 +424,12 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If `X` or `y` is sparse or holds times.
 
         ValueError
-            If no window is complete, or none is left by `multi_step`; if `X` holds NaN
-            anywhere but in the first steps of a window; if `X` or `y` holds inf or masked
-            values; if `y` holds NaN where it may not, has another length than `X`, or has
-            the labels of `X` in another order; if the loss or the weights are not finite;
-            if a parameter has a value that cannot be used; or if the file `checkpoint`
-            belongs to another fit, is in use, or is damaged.
+            If no window can be trained on; if `X` holds NaN anywhere but in the first steps
+            of a window; if `X` or `y` holds inf or masked values; if `y` holds NaN where it
+            may not, has another length than `X`, or has the labels of `X` in another order;
+            if the loss or the weights are not finite; if a parameter has a value that
+            cannot be used; or if the file `checkpoint` belongs to another fit, is in use,
+            or is damaged.
 
         OSError
             If the file `checkpoint` cannot be read or written.

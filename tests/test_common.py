@@ -38,7 +38,11 @@ TRANSFORMERS = [
     LagsToWindows(2),
     LagsToWindows(2, order="oldest"),
 ]
-ESTIMATORS = [*TRANSFORMERS, LSTMRegressor()]
+ESTIMATORS = [
+    *TRANSFORMERS,
+    LSTMRegressor(),
+    LSTMRegressor(epochs=3, incomplete="train"),
+]
 
 ROWS_DEPEND = "a window holds the rows above its own, so rows are not independent"
 OLDEST_LAG = "the check sets the first column to NaN, here an oldest lag that is not known"

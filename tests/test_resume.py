@@ -299,6 +299,7 @@ OTHER_PARAMETERS = {
     "residual": True,
     "loss": "huber",
     "multi_step": True,
+    "incomplete": "train",
     "batch_size": 5,
     "learning_rate": 0.03,
     "max_grad_norm": 1.0,

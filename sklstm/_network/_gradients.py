@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sklstm._network import _onednn
+from sklstm._network._known_steps import KnownSteps
 from sklstm._network._losses import Loss
 from sklstm._network._module import LSTMModule, is_stock_module
 from sklstm._network._onednn import LayerRun, layer_gradients, layer_run
@@ -44,6 +45,7 @@ class Chunk(NamedTuple):
     targets: Tensor  # (b, n_outputs)
     weights: Tensor | None  # (b,)
     masks: Sequence[Tensor]  # of dropout, (b, seq_length, width) each
+    n_known: Tensor | None = None  # (b,), of steps; None if all are
 
 
 StepOfChunk = Callable[[LSTMModule, Chunk, Loss, float], Step]
@@ -64,12 +66,14 @@ def loss_and_gradients(
     loss: Loss,
     *,
     step: StepOfChunk,
+    n_known: Tensor | None = None,
 ) -> Step:
     """Return the mean loss of a batch, and its gradients by the module's parameters.
 
-    `step`, of `resolve_step`, computes each chunk.
+    `step`, of `resolve_step`, computes each chunk. With `n_known`, each row is read from as
+    many last steps of its window.
     """
-    batch = Chunk(windows, targets, weights, module.dropout_masks(windows))
+    batch = Chunk(windows, targets, weights, module.dropout_masks(windows), n_known)
     n_parts = n_chunks(len(windows), windows.shape[1], module.lstm.hidden_size)
     share = 1 / (len(windows) * module.dense.out_features)
     if n_parts == 1:
@@ -94,6 +98,7 @@ def _iter_chunks(batch: Chunk, n_parts: int) -> Iterator[Chunk]:
             batch.targets[start:end],
             None if batch.weights is None else batch.weights[start:end],
             [mask[start:end] for mask in batch.masks],
+            None if batch.n_known is None else batch.n_known[start:end],
         )
 
 
@@ -116,7 +121,7 @@ def _weighted(values: Tensor, weights: Tensor | None) -> Tensor:
 def _step_by_autograd(module: LSTMModule, chunk: Chunk, loss: Loss, share: float) -> Step:
     """Compute a chunk through autograd; each output counts for `share` of the loss."""
     with torch.enable_grad():  # each thread has a mode of its own
-        outputs = module.outputs(chunk.windows, chunk.masks)
+        outputs = module.outputs(chunk.windows, chunk.masks, chunk.n_known)
         if chunk.weights is None:
             total = loss.function(outputs, chunk.targets, reduction="sum") * share
         else:
@@ -129,16 +134,17 @@ def _step_by_autograd(module: LSTMModule, chunk: Chunk, loss: Loss, share: float
 @torch.no_grad()
 def _step_by_onednn(module: LSTMModule, chunk: Chunk, loss: Loss, share: float) -> Step:
     """Compute a chunk through oneDNN's layers; each output counts for `share`."""
-    inputs, columns = module.read_windows(chunk.windows)
-    layers = _forward(module, inputs.transpose(0, 1), chunk.masks)
-    hidden = _joined([run.last_hidden[0] for run in layers[-1]])
+    known = KnownSteps.of(chunk.n_known, chunk.windows)
+    inputs, columns = module.read_windows(chunk.windows, known)
+    layers = _forward(module, inputs.transpose(0, 1), chunk.masks, known)
+    hidden = _last_hidden(layers[-1], known)
     outputs = torch.addmm(module.dense.bias, hidden, module.dense.weight.t())
     if module.linear is not None:
         outputs.addmm_(columns, module.linear.weight.t())
     errors = loss.errors(outputs, chunk.targets)
     losses = _weighted(loss.values(errors), chunk.weights)
     grad_loss = _weighted(loss.derivative(errors) * share, chunk.weights)
-    gradients = _backward(layers, grad_loss.mm(module.dense.weight), chunk.masks)
+    gradients = _backward(layers, grad_loss.mm(module.dense.weight), chunk.masks, known)
     gradients += [grad_loss.t().mm(hidden), grad_loss.sum(dim=0)]
     if module.linear is not None:
         gradients.append(grad_loss.t().mm(columns))
@@ -149,21 +155,37 @@ def _joined(directions: list[Tensor]) -> Tensor:
     return directions[0] if len(directions) == 1 else torch.cat(directions, dim=-1)
 
 
+def _last_hidden(runs: list[LayerRun], known: KnownSteps) -> Tensor:
+    if known.are_all:
+        return _joined([run.last_hidden[0] for run in runs])
+    return _joined([known.last_read(run.outputs, d) for d, run in enumerate(runs)])
+
+
 def _forward(
-    module: LSTMModule, steps: Tensor, masks: Sequence[Tensor]
+    module: LSTMModule,
+    steps: Tensor,
+    masks: Sequence[Tensor],
+    known: KnownSteps,
 ) -> list[list[LayerRun]]:
     """Return the runs of each layer, one a direction, over steps (seq_length, b, F)."""
     start = steps.new_zeros(1, steps.shape[1], module.lstm.hidden_size)
     layers: list[list[LayerRun]] = []
     for weights_of_directions in module.weights_of_layers():
         if layers:
-            steps = _joined([run.outputs for run in layers[-1]])
+            steps = _joined(
+                [known.in_time_order(run.outputs, d) for d, run in enumerate(layers[-1])]
+            )
             if masks:
                 steps = steps * masks[len(layers) - 1].transpose(0, 1)
         steps = steps.contiguous()
         layers.append(
             [
-                layer_run(weights, start, steps, reverse=direction == 1)
+                layer_run(
+                    weights,
+                    start,
+                    known.in_reading_order(steps, direction),
+                    reverse=direction == 1,
+                )
                 for direction, weights in enumerate(weights_of_directions)
             ]
         )
@@ -171,7 +193,10 @@ def _forward(
 
 
 def _backward(
-    layers: list[list[LayerRun]], grad_hidden: Tensor, masks: Sequence[Tensor]
+    layers: list[list[LayerRun]],
+    grad_hidden: Tensor,
+    masks: Sequence[Tensor],
+    known: KnownSteps,
 ) -> list[Tensor]:
     """Return the gradients of the LSTM's weights, from that by its last hidden state."""
     gradients: list[Tensor] = []
@@ -180,15 +205,21 @@ def _backward(
         runs, grad_weights, grad_steps = layers[layer], [], []
         for direction, run in enumerate(runs):
             by_outputs = by_hidden = None
-            if grad_outputs is None:
+            if grad_outputs is not None:
+                by_outputs = _part(grad_outputs, direction, len(runs))
+                by_outputs = known.in_reading_order(by_outputs, direction)
+            elif known.are_all:
                 by_hidden = _part(grad_hidden, direction, len(runs))[None]
             else:
-                by_outputs = _part(grad_outputs, direction, len(runs))
+                by_outputs = known.at_last_read(
+                    _part(grad_hidden, direction, len(runs)), direction
+                )
             by_steps, *by_weights = layer_gradients(
                 run, by_outputs, by_hidden, reverse=direction == 1
             )
             grad_weights += by_weights
-            grad_steps.append(by_steps)
+            if layer > 0:
+                grad_steps.append(known.in_time_order(by_steps, direction))
         gradients = grad_weights + gradients
         if layer > 0:
             grad_outputs = (

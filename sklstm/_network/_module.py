@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sklstm._network._cells import gate_slice
 from sklstm._network._dense import RowwiseLinear
+from sklstm._network._known_steps import KnownSteps
 
 # Columns (steps times features) that the linear map reads at most. Its start solves a
 # system of as many equations, a matter of a second for so many, and of minutes for ten
@@ -124,13 +125,20 @@ class LSTMModule(nn.Module):
             return self.dense(windows.new_zeros(len(windows), self.dense.in_features))
         return self.outputs(windows, self.dropout_masks(windows))
 
-    def outputs(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
-        """Predict from windows of some steps, with the given masks of `dropout_masks`."""
-        inputs, columns = self.read_windows(windows)
-        outputs = self.dense(self._last_hidden(inputs, masks))
+    def outputs(
+        self, windows: Tensor, masks: Sequence[Tensor], n_known: Tensor | None = None
+    ) -> Tensor:
+        """Predict from windows of some steps, with the given masks of `dropout_masks`.
+
+        With `n_known` (B,), each row is predicted from as many last steps, at least one;
+        the steps before may hold any finite values.
+        """
+        known = KnownSteps.of(n_known, windows)
+        inputs, columns = self.read_windows(windows, known)
+        outputs = self.dense(self._last_hidden(inputs, masks, known))
         return outputs if self.linear is None else outputs + self.linear(columns)
 
-    def read_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+    def read_windows(self, windows: Tensor, known: KnownSteps) -> tuple[Tensor, Tensor]:
         """Return what the LSTM reads, and what the linear map reads, (B, n_columns).
 
         Without `residual`, the LSTM reads the windows as they are, and the map nothing.
@@ -141,11 +149,12 @@ class LSTMModule(nn.Module):
         relative = windows - last_step
         earlier = relative[:, -self.linear_steps : -1]
         columns = torch.cat([earlier, last_step], dim=1).flatten(1)
-        n_unknown = (self.linear_steps - windows.shape[1]) * self.n_features
-        if n_unknown <= 0:
-            return relative, (columns - self.center) / self.scale
-        # Steps before those that are known count as their mean over the training rows.
+        n_unknown = max(0, (self.linear_steps - windows.shape[1]) * self.n_features)
         columns = (columns - self.center[n_unknown:]) / self.scale[n_unknown:]
+        if not known.are_all:
+            steps = columns.unflatten(1, (-1, self.n_features))
+            columns = known.without_unknown(steps).flatten(1)
+        # Steps before those that are known count as their mean over the training rows.
         return relative, nn.functional.pad(columns, (n_unknown, 0))
 
     def weights(self) -> list[Tensor]:
@@ -195,39 +204,43 @@ class LSTMModule(nn.Module):
         self.center.copy_(center)
         self.scale.copy_(scale)
 
-    def _last_hidden(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
-        if masks:
-            return self._last_hidden_with_dropout(windows, masks)
+    def _last_hidden(
+        self, windows: Tensor, masks: Sequence[Tensor], known: KnownSteps
+    ) -> Tensor:
+        if masks or not known.are_all:
+            return self._last_hidden_by_layers(windows, masks, known)
         _, (last_hidden, _) = self.lstm(windows)
-        return self._both_directions(last_hidden)
-
-    def _both_directions(self, last_hidden: Tensor) -> Tensor:
-        """The last layer's part of (layers * directions, B, units): (B, width)."""
-        n_directions = 2 if self.lstm.bidirectional else 1
-        if n_directions == 1:
+        # The last layer's part of (layers * directions, B, units): (B, width).
+        if not self.lstm.bidirectional:
             return last_hidden[-1]
         return torch.cat((last_hidden[-2], last_hidden[-1]), dim=-1)
 
-    def _last_hidden_with_dropout(self, windows: Tensor, masks: Sequence[Tensor]) -> Tensor:
-        """Layer by layer, since torch's dropout knows only the global generator."""
-        lstm, steps = self.lstm, windows
-        n_directions = 2 if lstm.bidirectional else 1
-        state = windows.new_zeros(n_directions, len(windows), lstm.hidden_size)
+    def _last_hidden_by_layers(
+        self, windows: Tensor, masks: Sequence[Tensor], known: KnownSteps
+    ) -> Tensor:
+        """Layer by layer and direction by direction.
+
+        torch's own dropout knows only the global generator, and directions take the known
+        steps in orders of their own.
+        """
+        steps, state = (
+            windows.transpose(0, 1),
+            windows.new_zeros(1, len(windows), self.units),
+        )
+        outputs: list[Tensor] = []
         for layer, directions in enumerate(self.weights_of_layers()):
             if layer > 0:
-                steps = steps * masks[layer - 1]
-            steps, last_hidden, _ = _lstm_layer(
-                steps,
-                (state, state),
-                [weight for weights in directions for weight in weights],
-                has_biases=True,
-                num_layers=1,
-                dropout=0.0,
-                train=True,
-                bidirectional=lstm.bidirectional,
-                batch_first=True,
-            )
-        return self._both_directions(last_hidden)
+                steps = torch.cat(
+                    [known.in_time_order(out, d) for d, out in enumerate(outputs)], dim=-1
+                )
+                if masks:
+                    steps = steps * masks[layer - 1].transpose(0, 1)
+            outputs = [
+                _direction_outputs(known.in_reading_order(steps, d), state, weights, d)
+                for d, weights in enumerate(directions)
+            ]
+        last = [known.last_read(out, d) for d, out in enumerate(outputs)]
+        return torch.cat(last, dim=-1)
 
     @torch.no_grad()
     def _initialize_as_keras(self, generator: torch.Generator) -> None:
@@ -250,13 +263,27 @@ class LSTMModule(nn.Module):
             nn.init.ones_(self.scale)
 
 
-def _lstm_layer(steps: Tensor, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
-    """Run one layer of an LSTM, whose weights are a part of a larger piece of memory."""
-    if steps.device.type == "cpu":
-        return torch.lstm(steps, *arguments, **options)
-    with warnings.catch_warnings():  # that cuDNN copies the weights, which are few
-        warnings.filterwarnings("ignore", message="RNN module weights are not part of")
-        return torch.lstm(steps, *arguments, **options)
+def _direction_outputs(
+    steps: Tensor, state: Tensor, weights: Sequence[Tensor], direction: int
+) -> Tensor:
+    """Return the hidden states (n_steps, B, units) of one direction of one layer."""
+    if direction == 1:
+        return _direction_outputs(steps.flip(0), state, weights, 0).flip(0)
+    with warnings.catch_warnings():
+        if steps.device.type != "cpu":  # cuDNN copies the weights, which are few
+            warnings.filterwarnings("ignore", message="RNN module weights are not part of")
+        outputs, _, _ = torch.lstm(
+            steps,
+            (state, state),
+            [*weights],
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=True,
+            bidirectional=False,
+            batch_first=False,
+        )
+    return outputs
 
 
 def n_linear_steps(seq_length: int, n_features: int) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sklstm._network._gather import WindowSource, iter_rows_of_one_length, pad
+from sklstm._network._known_steps import KnownSteps
 from sklstm._network._module import LSTMModule, is_stock_module
 from sklstm._network._runtime import ordered_map
 from sklstm.windows._windows import Windows
@@ -151,14 +152,14 @@ def _bits_in_call(shape: _Shape, n_steps: int, width: int) -> bytes | None:
     module = _random_module(shape)
     generator = torch.Generator("cpu").manual_seed(n_steps)
     n_rows = 1 if n_steps * shape.units >= 2048 else 4
-    bits = b""
+    known, bits = KnownSteps(None, n_steps), b""
     for _ in range(n_rows):
         row = torch.empty(1, n_steps, shape.n_features, dtype=torch.float32, device="cpu")
         row.normal_(generator=generator)
         windows = row.repeat(width, 1, 1)
         results = [module(windows)]
         if n_steps:
-            results.append(module.lstm(module.read_windows(windows)[0])[0][:, -1])
+            results.append(module.lstm(module.read_windows(windows, known)[0])[0][:, -1])
         for result in results:
             if not torch.equal(result, result[:1].expand_as(result)):
                 return None

@@ -13,14 +13,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklstm._network._gather import N_VALUES_AT_ONCE, WindowSource, gather
+from sklstm._network._known_steps import KnownSteps
 from sklstm._training._data import WindowSet
 from sklstm.windows._views import iter_chunks
 
 
 class Batch(tuple):
-    """Pair (windows, targets), as skorch's callbacks unpack it, and weights of its rows."""
+    """Pair (windows, targets), as skorch's callbacks unpack it, and more of its rows.
+
+    The windows hold as many last steps as some row knows, and 0 for steps that others do
+    not know.
+
+    Attributes
+    ----------
+    weights : Tensor of shape (b,), or None for equal weights
+
+    n_known : Tensor of int64, of shape (b,), or None
+        Number of last steps that each row knows, on the CPU; None if all know all.
+    """
 
     weights: Tensor | None = None
+    n_known: Tensor | None = None
 
 
 class Batches:
@@ -42,6 +55,7 @@ class Batches:
         self.device = device
         self.generator = generator
         self._source = WindowSource.of(windows.windows, device)
+        self._has_incomplete = windows.n_incomplete > 0
 
     def __iter__(self) -> Iterator[Batch]:
         chosen, order = self.windows, self._order()
@@ -51,15 +65,26 @@ class Batches:
         for chunk in iter_chunks(len(chosen), n_at_once):
             rows = chosen.rows[chunk if order is None else order[chunk]]
             windows = self._source.gather(rows)
+            n_known = self._n_known_of(rows)
+            if n_known is not None:
+                windows = KnownSteps.of(n_known, windows).without_unknown(windows)
             targets = gather(chosen.targets, rows, self.device)
             if chosen.weights is not None:
                 weights = gather(chosen.weights, rows, self.device)
             for start in range(0, len(rows), size):
                 part = slice(start, start + size)
-                batch = Batch((windows[part], targets[part]))
+                if n_known is None:
+                    batch = Batch((windows[part], targets[part]))
+                else:
+                    batch = _known_batch(windows[part], targets[part], n_known[part])
                 if weights is not None:
                     batch.weights = weights[part]
                 yield batch
+
+    def _n_known_of(self, rows: NDArray[np.integer]) -> Tensor | None:
+        if not self._has_incomplete:
+            return None
+        return torch.from_numpy(self.windows.windows.n_known[rows].astype(np.int64))
 
     def _order(self) -> NDArray[np.integer] | None:
         if self.generator is None:
@@ -68,3 +93,11 @@ class Batches:
         dtype = torch.int32 if n_rows < 2**31 else torch.int64  # half the memory
         order = torch.randperm(n_rows, dtype=dtype, generator=self.generator, device=cpu)
         return order.numpy()
+
+
+def _known_batch(windows: Tensor, targets: Tensor, n_known: Tensor) -> Batch:
+    """Return a batch without the steps that none of its rows knows."""
+    fewest, most = (int(n) for n in n_known.aminmax())
+    batch = Batch((windows[:, windows.shape[1] - most :], targets))
+    batch.n_known = None if fewest == most else n_known
+    return batch

@@ -204,34 +204,49 @@ def check_training_rows(
     *,
     seq_length: int,
     unused: NDArray[np.bool_],
+    incomplete: str,
 ) -> NDArray[np.integer]:
     """Return the rows to train on: complete windows whose weight is not 0.
 
-    `unused` are the rows whose targets reach beyond their series.
+    With ``incomplete="train"``, these are all windows that know a step. `unused` are the
+    rows whose targets reach beyond their series.
     """
-    complete = n_known == seq_length
-    if not complete.any():
-        raise ValueError(
-            f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: "
-            f"at most {n_known.max()} steps are known before a row. Lower seq_length or "
-            "pass more rows."
-        )
+    with_incomplete = incomplete == "train"
+    eligible = n_known >= (1 if with_incomplete else seq_length)
+    if not eligible.any():
+        raise _no_windows_error(n_known, seq_length, with_incomplete=with_incomplete)
     if unused.any():
-        complete &= ~unused
-        if not complete.any():
+        eligible &= ~unused
+        if not eligible.any():
             raise ValueError(
                 f"multi_step=True leaves no rows to train on: the targets of all complete "
                 f"windows of {len(n_known)} rows reach beyond the last one. Lower the "
                 "number of steps or seq_length, or pass more rows."
             )
-    rows = np.flatnonzero(complete if weights is None else complete & (weights > 0))
+    rows = np.flatnonzero(eligible if weights is None else eligible & (weights > 0))
     rows = rows.astype(row_dtype(len(n_known)), copy=False)
     if not rows.size:
+        which = "window that knows a step" if with_incomplete else "complete window"
         raise ValueError(
-            "sample_weight is 0 for every complete window, which leaves nothing to train "
-            "on. Give at least one of them a positive weight."
+            f"sample_weight is 0 for every {which}, which leaves nothing to train on. Give "
+            "at least one of them a positive weight."
         )
     return rows
+
+
+def _no_windows_error(
+    n_known: NDArray[np.integer], seq_length: int, *, with_incomplete: bool
+) -> ValueError:
+    if with_incomplete:
+        return ValueError(
+            f"None of the {len(n_known)} windows knows a step: X is all NaN. Pass more "
+            "rows, or lower the horizon of WindowTransformer."
+        )
+    return ValueError(
+        f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: at "
+        f"most {n_known.max()} steps are known before a row. Lower seq_length, pass more "
+        "rows, or train on shorter windows too, with incomplete='train'."
+    )
 
 
 def check_finite_predictions(predictions: NDArray) -> NDArray:

@@ -28,6 +28,7 @@ from sklstm._training._resolution import (
 from sklstm._training._scaling import TargetScaler
 from sklstm.windows._checks import check_labels, check_same_order
 from sklstm.windows._layout import check_layout
+from sklstm.windows._views import n_known_steps
 from sklstm.windows._windows import Windows
 
 # Largest numbers of rows in a sample of the data, and of values in their windows.
@@ -57,12 +58,31 @@ class WindowSet(Dataset):
     def of_arrays(cls, X: NDArray | Windows, y: NDArray | None) -> Self:
         """Return a set of all rows of arrays, as a callback may pass them to the net."""
         if isinstance(X, np.ndarray):
-            X = Windows.of_array(X if X.ndim == 3 else X.reshape(len(X), -1, 1))
+            array = X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+            n_known = n_known_steps(array)
+            n_known[n_known < 0] = array.shape[1]  # NaN anywhere else gives NaN
+            X = Windows.of_array(array, n_known)
         targets = np.zeros((len(X), 1)) if y is None else y.reshape(len(X), -1)
         return cls(X, targets, np.arange(len(X)))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def complete(self) -> Self:
+        """The set without rows whose windows are incomplete."""
+        if self.n_incomplete == 0:
+            return self
+        return replace(self, rows=self.rows[self._is_complete])
+
+    @property
+    def n_incomplete(self) -> int:
+        """Number of rows that are used whose windows are incomplete."""
+        return len(self) - int(np.count_nonzero(self._is_complete))
+
+    @property
+    def _is_complete(self) -> NDArray[np.bool_]:
+        return self.used(self.windows.n_known) == self.windows.seq_length
 
     @property
     def X(self) -> NDArray | Windows:  # noqa: N802, what skorch's callbacks look for
@@ -92,9 +112,10 @@ def without_repeats(windows: WindowSet) -> WindowSet:
     row that is repeated gives the same bits as a row with a larger weight.
     """
     rows, n_samples = windows.rows, len(windows.windows)
-    values = np.asarray(windows.windows.rows(rows)).reshape(len(rows), -1)
+    chosen = windows.windows.rows(rows)
+    values = np.nan_to_num(np.asarray(chosen)).reshape(len(rows), -1)
     _, first, row_of = np.unique(
-        np.hstack([values, windows.targets[rows]]),
+        np.hstack([chosen.n_known[:, np.newaxis], values, windows.targets[rows]]),
         axis=0,
         return_index=True,
         return_inverse=True,
@@ -154,7 +175,7 @@ def check_training_data(
     train, shape = _check_set(estimator, X, y, sample_weight, like=like)
     name = "X" if isinstance(X, np.ndarray) else "np.asarray(X)"
     if train.windows.view is not None:
-        check_layout(train.windows.view, train.rows, train.targets, name=name)
+        check_layout(train.windows.view, train.complete.rows, train.targets, name=name)
     check_window_resolution(train.windows)
     if X_val is not None:
         return TrainingData(train, _check_validation(estimator, X_val, y_val, shape), shape)
@@ -204,6 +225,7 @@ def _check_set(
         weights,
         seq_length=windows.seq_length,
         unused=is_unused(math.prod(y.shape[1:])),
+        incomplete=estimator.incomplete,
     )
     if like is not None:
         check_same_outputs(y.shape[1:], like.target, name=target_name)

@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 
 from sklstm._network._gradients import StepOfChunk, loss_and_gradients, resolve_step
 from sklstm._network._losses import Loss, resolve_loss
-from sklstm._network._module import LSTMModule
+from sklstm._network._module import LSTMModule, is_stock_module
 from sklstm._training._batches import Batch, Batches
 from sklstm._training._callbacks import (
     FiniteWeights,
@@ -139,7 +139,7 @@ class WindowNet(NeuralNet):
         if not self.module_.training:
             self._set_training(True)
         if self._step is None:
-            y_pred = self.module_(batch[0])
+            y_pred = self._outputs(batch)
             loss = self._batch_loss(y_pred, batch)
             loss.backward()
             return {"loss": loss.detach(), "y_pred": y_pred}
@@ -150,6 +150,7 @@ class WindowNet(NeuralNet):
             batch.weights,
             self._loss,
             step=self._step,
+            n_known=batch.n_known,
         )
         for weight, gradient in zip(self._weights, gradients, strict=True):
             weight.grad = gradient if weight.requires_grad else None
@@ -163,7 +164,7 @@ class WindowNet(NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         if self.module_.training:
             self._set_training(False)
-        y_pred = self.module_(batch[0])
+        y_pred = self._outputs(batch)
         as_predicted = self._loss.without_crossing(y_pred)
         return {"loss": self._batch_loss(as_predicted, batch), "y_pred": y_pred}
 
@@ -173,6 +174,34 @@ class WindowNet(NeuralNet):
         for batch in self.get_iterator(windows):
             mean.add(self.validation_step(batch)["loss"], len(batch[1]))
         return mean.value()
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+        if not isinstance(batch, Batch):
+            return super().evaluation_step(batch, training=training)
+        self.check_is_fitted()
+        with torch.set_grad_enabled(training):
+            self._set_training(training)
+            return self._outputs(batch)
+
+    def _outputs(self, batch: Batch) -> Tensor:
+        """Return the outputs of a batch, each from the steps that its row knows."""
+        windows, n_known = batch[0], batch.n_known
+        if n_known is None:
+            return self.module_(windows)
+        if is_stock_module(self.module_) and int(n_known.min()) > 0:
+            return self.module_.outputs(
+                windows, self.module_.dropout_masks(windows), n_known
+            )
+        # The module's own forward, once for each number of known steps.
+        outputs = None
+        for length in n_known.unique().tolist():
+            rows = torch.nonzero(n_known == length)[:, 0].to(windows.device)
+            part = self.module_(windows[rows, windows.shape[1] - length :])
+            if outputs is None:
+                outputs = part.new_empty(len(windows), *part.shape[1:])
+            outputs = outputs.index_copy(0, rows, part)
+        assert outputs is not None
+        return outputs
 
     def _batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
         errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs * n_levels)

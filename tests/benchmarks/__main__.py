@@ -28,6 +28,7 @@ BENCHMARKS = {
     "shapes": bench_training.shapes,
     "gradients": bench_training.gradients,
     "split": bench_training.split,
+    "incomplete": bench_training.incomplete_windows,
     "many": bench_prediction.many,
     "one": bench_prediction.one,
     "ahead": bench_forecast.ahead,

@@ -110,6 +110,37 @@ def shapes():
         )
 
 
+def incomplete_windows():
+    """Short windows beside as many complete ones: 60 runs of 80 to 250 steps."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(80, 251, size=60)
+    windows, targets = windows_of(lengths.sum(), 30, 7)
+    windows, cut = np.array(windows), np.array(windows)
+    for start in np.cumsum([0, *lengths[:-1]]):
+        for row in range(29):
+            cut[start + row, : 29 - row] = np.nan
+    forms = {
+        "units 32": {},
+        "two layers": {"num_layers": 2},
+        "residual": {"residual": True},
+    }
+    for name, form in (forms | {"both directions": {"bidirectional": True}}).items():
+        regressor = LSTMRegressor(
+            32, batch_size=32, epochs=1, incomplete="train", random_state=0, **form
+        )
+        functions = {
+            "all complete": lambda r=regressor: r.fit(windows, targets),
+            "some incomplete": lambda r=regressor: r.fit(cut, targets),
+        }
+        n_incomplete = 60 * 29 / len(windows)
+        print_ratios(
+            f"An epoch of {len(windows)} windows, {n_incomplete:.0%} incomplete: {name}",
+            times_by_turns(functions, n_rounds=5),
+            per=len(windows) / 32,
+            limits={"some incomplete": "1.15"},
+        )
+
+
 def gradients():
     """How far the gradients of the shapes are from autograd's, and both from float64's."""
     print("\nLargest absolute difference of a gradient, and the largest gradient")

@@ -85,9 +85,13 @@ def assert_same_step(module, batch, weights=None, loss="squared_error"):
         _losses.resolve_loss(loss, QUANTILES if loss == "quantile" else ()),
         step=resolve_step(module),
     )
-    torch.testing.assert_close(value, expected[0])
-    torch.testing.assert_close(outputs, expected[1])
-    for gradient, by_graph in zip(gradients, expected[2], strict=True):
+    assert_close((value, outputs, gradients), expected)
+
+
+def assert_close(step, expected):
+    torch.testing.assert_close(step[0], expected[0])
+    torch.testing.assert_close(step[1], expected[1])
+    for gradient, by_graph in zip(step[2], expected[2], strict=True):
         largest = by_graph.abs().max()
         torch.testing.assert_close(gradient, by_graph, rtol=0, atol=1e-6 * max(1, largest))
 
@@ -99,6 +103,66 @@ def test_gradients_are_those_of_autograd(form, loss, way):
     module = make_module(n_levels=n_levels, **FORMS[form])
     assert_same_step(module, make_batch(5, 4), loss=loss)
     assert_same_step(module, make_batch(5, 4), torch.rand(5), loss=loss)
+
+
+def by_autograd_row_by_row(module, windows, targets, weights, n_known):
+    """The mean loss of rows that are each a window of their own known steps."""
+    module.zero_grad()
+    outputs = torch.cat(
+        [module(row[None, len(row) - n :]) for row, n in zip(windows, n_known, strict=True)]
+    )
+    losses = torch.nn.functional.mse_loss(outputs, targets, reduction="none")
+    if weights is not None:
+        losses = losses * weights[:, None]
+    value = losses.mean()
+    value.backward()
+    return value.detach(), outputs.detach(), [w.grad for w in module.parameters()]
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "dropout"])
+@pytest.mark.parametrize("chunk_size", [_gradients.CHUNK_SIZE, 200])
+def test_rows_of_fewer_steps_are_read_from_those_alone(form, chunk_size, way, monkeypatch):
+    monkeypatch.setattr(_gradients, "CHUNK_SIZE", chunk_size)
+    module, (windows, targets) = make_module(**FORMS[form]), make_batch(60, 6)
+    n_known, weights = torch.arange(60) % 6 + 1, torch.rand(60)
+    unknown = torch.arange(6) < 6 - n_known[:, None]
+    for unknown_value in (0.0, 1e30):
+        windows[unknown] = unknown_value
+        for weight in (None, weights):
+            expected = by_autograd_row_by_row(module, windows, targets, weight, n_known)
+            step = loss_and_gradients(
+                module,
+                windows,
+                targets,
+                weight,
+                _losses.LOSSES["squared_error"],
+                step=resolve_step(module),
+                n_known=n_known,
+            )
+            assert_close(step, expected)
+
+
+def test_dropout_of_rows_of_fewer_steps_is_that_of_their_place(way):
+    # The state that a step is read in is dropped or not, wherever its row begins.
+    module, (windows, targets) = make_module(**FORMS["dropout"]), make_batch(5, 4)
+    state = module.generator.get_state()
+    masks = module.dropout_masks(windows)
+    module.generator.set_state(state)
+    n_known = torch.tensor([4, 1, 2, 3, 4])
+    step = loss_and_gradients(
+        module,
+        windows,
+        targets,
+        None,
+        _losses.LOSSES["squared_error"],
+        step=resolve_step(module),
+        n_known=n_known,
+    )
+    for row, known in enumerate(n_known.tolist()):
+        last = slice(4 - known, None)
+        one = [mask[row : row + 1, last] for mask in masks]
+        expected = module.outputs(windows[row : row + 1, last], one)
+        torch.testing.assert_close(step.outputs[row : row + 1], expected.detach())
 
 
 @pytest.mark.parametrize("form", FORMS)
