@@ -67,7 +67,14 @@ def _bounds_of_array(interval: ArrayLike, rows: ForecastRows) -> dict[str, NDArr
 
 
 def _bounds_of_table(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDArray]:
-    """Return the bounds of a table of conformal_interval, or of columns of quantiles."""
+    """Return the bounds of a table of conformal_interval, or of columns of quantiles.
+
+    The forecast that :func:`forecast` puts beside its bounds is left out.
+    """
+    is_bound = [
+        "y_pred" not in (name if isinstance(name, tuple) else (name,)) for name in table
+    ]
+    table = table.loc[:, is_bound]
     if table.columns.nlevels == 1 and {"lower", "upper"} <= set(table.columns):
         return _bounds_of_array(table[["lower", "upper"]].to_numpy(), rows)
     if table.columns.nlevels == 1 and table.columns.dtype.kind == "f":

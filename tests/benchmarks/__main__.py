@@ -12,6 +12,7 @@ import torch
 
 from tests.benchmarks import (
     bench_accuracy,
+    bench_coverage,
     bench_device,
     bench_forecast,
     bench_growth,
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "device": bench_device.device,
     "peers": bench_peers.peers,
     "accuracy": bench_accuracy.accuracy,
+    "coverage": bench_coverage.coverage,
 }
 
 if __name__ == "__main__":

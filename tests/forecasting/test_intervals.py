@@ -1,5 +1,7 @@
 """conformal_interval: ranks by hand, and the coverage of simulated series."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from sklstm import (
     forecast,
     predict_quantiles,
 )
+from tests.benchmarks import bench_coverage
 
 
 def table_of(errors_by_step, **columns):
@@ -321,6 +324,20 @@ def test_coverage_of_simulated_series_is_what_it_says():
             lower, upper = bounds["lower"][step], bounds["upper"][step]
             inside.append((error.to_numpy() >= lower) & (error.to_numpy() <= upper))
     assert abs(np.concatenate(inside).mean() - 0.8) < 0.02
+
+
+@pytest.mark.slow
+def test_corrected_quantiles_hold_as_often_as_they_say():
+    """Pooled over series and steps; `python -m tests.benchmarks coverage` has more."""
+    make = partial(bench_coverage.make_model, epochs=5)
+    lines = bench_coverage.simulated_lines(bench_coverage.NOISES[0], range(10), make)
+    shares = {}
+    for line in lines:
+        _, method, share, *_ = (cell.strip() for cell in line.split("|"))
+        shares[method] = float(share)
+    for method in bench_coverage.METHODS:
+        if method != "quantiles as trained":
+            assert abs(shares[method] - 0.8) < 0.02, method
 
 
 def test_bounds_of_forecasts_hold_the_true_values_about_as_often_as_they_say():

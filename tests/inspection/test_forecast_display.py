@@ -199,6 +199,15 @@ def test_several_coverages_are_told_apart_the_widest_below():
     assert legend_texts(display.ax_)[2:] == ["90 % interval", "50 % interval"]
 
 
+def test_bounds_may_come_in_one_table_with_the_forecast():
+    bounds = conformal_interval(Y_PRED, errors_of(), [0.5, 0.9])
+    table = bounds.copy()
+    table["y_pred", ""] = Y_PRED
+    display = ForecastDisplay.from_predictions(KNOWN, table["y_pred"], interval=table)
+    assert list(display.intervals) == ["90 % interval", "50 % interval"]
+    np.testing.assert_array_equal(display.intervals["90 % interval"][-STEPS:], bounds[0.9])
+
+
 @pytest.mark.parametrize("coverage", [0.5, [0.5, 0.9]])
 def test_targets_have_bands_of_their_own(coverage):
     both = pd.DataFrame({"level": Y_PRED, "driver": 10 * Y_PRED})
