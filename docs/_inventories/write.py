@@ -47,6 +47,7 @@ FUNCTIONS_ONLY = {"numpy", "torch"}
 # docstrings refer to.
 OTHERS = {
     "numpy": {
+        ("py:class", "numpy.memmap"): "reference/generated/numpy.memmap.html#$",
         ("py:class", "numpy.ndarray"): "reference/generated/numpy.ndarray.html#$",
         ("py:function", "numpy.random.default_rng"): "reference/random/generator.html#$",
         ("py:data", "numpy.typing.ArrayLike"): "reference/typing.html#$",
@@ -65,9 +66,13 @@ OTHERS = {
         ("std:term", "meta-estimator"): "glossary.html#term-meta-estimator",
         ("std:term", "metadata"): "glossary.html#term-metadata",
     },
+    "skorch": {("py:class", "skorch.hf.AccelerateMixin"): "hf.html#$"},
     "torch": {
         ("py:class", "torch.Tensor"): "tensors.html#$",
         ("py:class", "torch.device"): "tensor_attributes.html#$",
+        ("py:class", "torch.nn.parallel.DistributedDataParallel"): (
+            "generated/torch.nn.parallel.DistributedDataParallel.html#$"
+        ),
     },
 }
 HEADER = """\
