@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from darts.models import SKLearnModel
+from darts.utils.serialization import safe_globals
+from darts.utils.serialization.base import UnpicklingError
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LagsToWindows, LSTMRegressor
@@ -138,6 +140,17 @@ def test_historical_forecasts_equal_the_loop():
     windows, _ = windows_of_lags(VALUES[TRAIN - LAGS :, 0], LAGS)
     regressor = make_lstm().fit(*windows_of_lags(VALUES[:TRAIN, 0], LAGS))
     np.testing.assert_allclose(values(found), regressor.predict(windows), rtol=1e-6)
+
+
+def test_saved_model_loads_where_its_two_types_are_trusted(tmp_path):
+    model = make_model()
+    model.fit(TARGET[:TRAIN])
+    model.save(str(tmp_path / "model.pkl"))
+    with pytest.raises(UnpicklingError, match="sklstm"):
+        SKLearnModel.load(str(tmp_path / "model.pkl"))
+    with safe_globals([LagsToWindows, LSTMRegressor]):
+        loaded = SKLearnModel.load(str(tmp_path / "model.pkl"))
+    np.testing.assert_array_equal(values(loaded.predict(6)), values(model.predict(6)))
 
 
 def test_regressor_alone_is_warned_of_the_lags_of_several_series():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from mlforecast import MLForecast
 from mlforecast.target_transforms import LocalStandardScaler
+from sklearn import config_context
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LagsToWindows, LSTMRegressor
@@ -113,6 +114,22 @@ def test_one_model_for_each_step_equals_the_loop():
         targets = np.array([y[t + step] for y in series("y") for t in rows])
         expected = make_lstm().fit(windows, targets).predict(series("y")[:, -LAGS:])
         np.testing.assert_allclose(found[:, step], expected, rtol=1e-5)
+
+
+def test_weights_pass_the_pipeline_by_metadata_routing():
+    # Rows of the first half of the series count for nothing.
+    weighted = WITHOUT_PRICE.assign(weight=(WITHOUT_PRICE["unique_id"] >= "30") * 1.0)
+    forecaster = make_forecaster()
+    with config_context(enable_metadata_routing=True):
+        forecaster.models["lstm"][-1].set_fit_request(sample_weight=True)
+        forecaster.fit(weighted, static_features=[], weight_col="weight")
+        found = forecaster.predict(STEPS)["lstm"].to_numpy()
+    tables = [windows_of_lags(y, LAGS) for y in series("y")]
+    windows, targets = map(np.concatenate, zip(*tables, strict=True))
+    weights = np.repeat(np.arange(N_SERIES) >= 30, N - LAGS).astype(float)
+    regressor = make_lstm().fit(windows, targets, sample_weight=weights)
+    expected = forecasts_by_hand(regressor, series("y"), NO_EXOG)
+    np.testing.assert_allclose(found.reshape(N_SERIES, STEPS), expected, rtol=1e-5)
 
 
 def test_cross_validation_equals_the_loop():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from skforecast.direct import ForecasterDirect, ForecasterDirectMultiVariate
+from skforecast.exceptions import IgnoredArgumentWarning
 from skforecast.model_selection import (
     TimeSeriesFold,
     backtesting_forecaster,
@@ -130,6 +131,17 @@ def test_lags_that_are_not_consecutive_are_steps_too():
     regressor = make_lstm().fit(windows, y[7:TRAIN])
     expected = regressor.predict(y[[TRAIN - 7, TRAIN - 2, TRAIN - 1]][np.newaxis])
     np.testing.assert_allclose(forecaster.predict(1), expected, rtol=1e-6)
+
+
+def test_weights_are_left_out_with_a_warning_that_says_so():
+    def recent(index):
+        return np.where(index < index[50], 0.0, 1.0)
+
+    with pytest.warns(IgnoredArgumentWarning, match="does not accept `sample_weight`"):
+        forecaster = ForecasterRecursive(make_estimator(), lags=LAGS, weight_func=recent)
+    forecaster.fit(Y[:TRAIN])
+    expected = feed_back(fit_by_hand(), y[:TRAIN], LAGS, 3)
+    np.testing.assert_allclose(forecaster.predict(3), expected, rtol=1e-6)
 
 
 def test_regressor_alone_is_warned_that_the_newest_lag_comes_first():

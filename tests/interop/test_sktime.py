@@ -119,6 +119,33 @@ def test_regressor_alone_is_warned_of_steps_on_the_last_axis():
         forecaster.fit(Y[:TRAIN], X=X[:TRAIN], fh=FH)
 
 
+def test_one_model_of_a_panel_has_the_newest_lag_first():
+    values = np.column_stack([Y, Y.to_numpy()[::-1] + 3])
+    dates = INDEX.to_timestamp()
+    rows = pd.MultiIndex.from_product([["a", "b"], dates], names=["series", "date"])
+    panel = pd.DataFrame({"y": values.T.ravel()}, index=rows)
+    train = panel[panel.index.get_level_values("date") < dates[TRAIN]]
+    estimator = make_pipeline(LagsToWindows(LAGS), make_lstm())
+    forecaster = make_reduction(estimator, window_length=LAGS, pooling="global")
+    found = forecaster.fit(train, fh=FH).predict()["y"]
+    tables = [windows_of_lags(series, LAGS) for series in values[:TRAIN].T]
+    windows, targets = map(np.concatenate, zip(*tables, strict=True))
+    regressor = make_lstm().fit(windows, targets)
+    for name, series in zip("ab", values[:TRAIN].T, strict=True):
+        expected = feed_back(regressor, series, LAGS, STEPS)
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5)
+
+
+def test_oldest_first_is_refused_where_the_names_of_a_panel_say_otherwise():
+    rows = pd.MultiIndex.from_product([["a", "b"], INDEX.to_timestamp()])
+    panel = pd.DataFrame({"y": np.tile(Y, 2)}, index=rows)
+    forecaster = make_reduction(
+        make_estimator("tabular-regressor", 1), window_length=LAGS, pooling="global"
+    )
+    with pytest.raises(ValueError, match='Set order="newest"'):
+        forecaster.fit(panel, fh=FH)
+
+
 def test_evaluate_equals_the_loop_over_its_folds():
     forecaster = make_reduction(make_estimator("tabular-regressor", 1), window_length=LAGS)
     cv = ExpandingWindowSplitter(fh=FH, initial_window=70, step_length=10)
