@@ -25,10 +25,15 @@ def make_model():
 @pytest.fixture(scope="module", autouse=True)
 def tracking(tmp_path_factory):
     """One database for the file: to make it takes seconds."""
-    folder = tmp_path_factory.mktemp("mlflow")
+    folder, before = tmp_path_factory.mktemp("mlflow"), mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment("sklstm", artifact_location=(folder / "runs").as_uri())
-    mlflow.set_experiment("sklstm")
+    runs = (folder / "runs").as_uri()
+    experiment = mlflow.create_experiment("sklstm", artifact_location=runs)
+    with pytest.MonkeyPatch.context() as environment:
+        # By the environment, since what set_experiment sets cannot be taken back.
+        environment.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+        yield
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture
