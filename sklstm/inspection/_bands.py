@@ -11,6 +11,26 @@ from sklstm.inspection._forecast_rows import ForecastRows
 from sklstm.windows._labels import table_index
 
 
+def split_bounds(y_pred: Any, interval: Any) -> tuple[Any, Any]:
+    """Return predictions and bounds, also where `forecast` gives both in one table."""
+    if not isinstance(y_pred, pd.DataFrame):
+        return y_pred, interval
+    columns = y_pred.columns
+    levels = [columns.get_level_values(k) for k in range(columns.nlevels)]
+    has_bounds = {"lower", "upper"} <= set(levels[-1]) | set(
+        levels[min(1, len(levels) - 1)]
+    )
+    level = next((k for k, names in enumerate(levels) if "y_pred" in names), None)
+    if level is None or not has_bounds:
+        return y_pred, interval
+    is_value = np.asarray(levels[level] == "y_pred")
+    table = y_pred.loc[:, is_value]
+    values: Any = table.iloc[:, 0].rename(None)  # of one target
+    if level > 0:
+        values = table.set_axis(levels[0][is_value], axis=1)
+    return values, y_pred.loc[:, ~is_value] if interval is None else interval
+
+
 def read_intervals(
     interval: Any, y_pred: Any, rows: ForecastRows
 ) -> dict[str, NDArray[np.float64]]:

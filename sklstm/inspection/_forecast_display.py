@@ -12,18 +12,14 @@ from sklstm._training._checks import check_windows
 from sklstm.forecasting._baselines import Baseline
 from sklstm.forecasting._recursive import forecast
 from sklstm.inspection._axes import (
-    FEW_POINTS,
-    MANY_POINTS,
     Style,
     add_legend,
     label_positions,
     make_axes,
-    merged_style,
     row_positions,
-    runs,
-    text_color,
 )
-from sklstm.inspection._bands import read_intervals
+from sklstm.inspection._bands import read_intervals, split_bounds
+from sklstm.inspection._forecast_lines import OutputLines, columns_of, mark_warm_up
 from sklstm.inspection._forecast_rows import (
     ForecastRows,
     align_rows,
@@ -33,15 +29,11 @@ from sklstm.inspection._forecast_rows import (
 from sklstm.windows._labels import table_index
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.collections import FillBetweenPolyCollection
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
     from sklstm.inspection._axes import AxesLike
-
-# Opacity of the widest band, and what each narrower one on top of it adds.
-BAND_ALPHA, MORE_ALPHA = 0.2, 0.15
 
 
 class ForecastDisplay:
@@ -217,7 +209,7 @@ class ForecastDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        n_outputs = self._columns(self.y_true).shape[1]
+        n_outputs = columns_of(self.y_true).shape[1]
         caller = f"{type(self).__name__}.plot"
         self.axes_ = make_axes(ax, n_outputs, caller=caller, height=1.7)
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
@@ -227,10 +219,18 @@ class ForecastDisplay:
         self.bands_: list[list[FillBetweenPolyCollection]] = []
         self.warm_up_spans_: list[list[Rectangle]] = []
         for output, axes in enumerate(self.axes_):
-            self._draw_lines(axes, output, true_kwargs, pred_kwargs, baseline_kwargs)
-            self.bands_.append(self._draw_bands(axes, output, interval_kwargs))
-            self.warm_up_spans_.append(self._mark_warm_up(axes, warm_up_kwargs))
-            label_positions(axes, self._x())
+            lines = OutputLines.of(self, output)
+            true, pred, baseline = lines.draw(
+                axes, true_kwargs, pred_kwargs, baseline_kwargs
+            )
+            self.true_lines_.append(true)
+            self.pred_lines_.append(pred)
+            self.baseline_lines_ += baseline
+            self.bands_.append(lines.draw_bands(axes, interval_kwargs))
+            self.warm_up_spans_.append(
+                mark_warm_up(axes, lines.x, self.warm_up, warm_up_kwargs)
+            )
+            label_positions(axes, lines.x)
             if self.output_names is not None:
                 axes.set_ylabel(self.output_names[output])
         self.axes_[-1].set_xlabel(self.xlabel)
@@ -389,7 +389,7 @@ class ForecastDisplay:
             `history` is given.
 
         y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions of any regressor, or a :func:`forecast`.
+            Predictions of any regressor, or a :func:`forecast`, also one with bounds.
 
         history : array-like of shape (n_known,) or (n_known, n_outputs), default=None
             Values that were known when the forecast was made, right before it. Needed for
@@ -447,6 +447,7 @@ class ForecastDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        y_pred, interval = split_bounds(y_pred, interval)
         rows = align_rows(y_true, y_pred, history=history, index=index)
         if warm_up is not None:
             warm_up = np.asarray(warm_up, dtype=bool)
@@ -505,137 +506,3 @@ class ForecastDisplay:
             output_names=shown.names,
             xlabel=xlabel,
         )
-
-    def _columns(self, y: NDArray) -> NDArray:
-        return np.reshape(y, (len(y), -1))
-
-    def _x(self) -> NDArray:
-        return np.arange(len(self.y_true)) if self.positions is None else self.positions
-
-    def _joined(self, values: NDArray, last_known: float) -> tuple[NDArray, NDArray]:
-        """Return positions and values of what follows a history, from its last value on."""
-        start = self.n_history
-        if not start:
-            return self._x(), values
-        joined = values[start - 1 :].copy()
-        joined[0] = last_known
-        return self._x()[start - 1 :], joined
-
-    def _draw_lines(
-        self,
-        axes: "Axes",
-        output: int,
-        true_kwargs: Style | None,
-        pred_kwargs: Style | None,
-        baseline_kwargs: Style | None,
-    ) -> None:
-        """Draw the lines of one output."""
-        true, pred = (self._columns(y)[:, output] for y in (self.y_true, self.y_pred))
-        is_short, is_long = len(true) <= FEW_POINTS, len(true) > MANY_POINTS
-        last_known = float(true[self.n_history - 1]) if self.n_history else np.nan
-        names, title = self._names(output)
-        if title:
-            axes.set_title(title, loc="right", fontsize="small")
-        true_style: Style = {
-            "label": "true",
-            "color": text_color(),
-            "linewidth": 0.7 if is_long else 1.0,
-            "marker": "o" if is_short else "",
-            "markersize": 3,
-        }
-        self.true_lines_ += axes.plot(
-            self._x(), true, **merged_style(true_style, true_kwargs)
-        )
-        if self.y_baseline is not None:
-            baseline_style: Style = {
-                "label": names[1],
-                "color": "C0",
-                "linewidth": 0.7 if is_long else 1.5,
-                "linestyle": (0, (1, 1.2)),
-            }
-            values = self._columns(self.y_baseline)[:, output]
-            self.baseline_lines_ += axes.plot(
-                *self._joined(values, last_known),
-                **merged_style(baseline_style, baseline_kwargs),
-            )
-        pred_style: Style = {
-            "label": names[0],
-            "color": "C1",
-            "linewidth": 0.7 if is_long else 1.8,
-            "alpha": 0.7 if is_long else None,
-            "linestyle": (0, (3, 1)) if is_short else "-",
-            "marker": "s" if is_short else "",
-            "markersize": 3,
-            "markevery": slice(1 if self.n_history else 0, None),
-        }
-        self.pred_lines_ += axes.plot(
-            *self._joined(pred, last_known), **merged_style(pred_style, pred_kwargs)
-        )
-
-    def _names(self, output: int) -> tuple[tuple[str, str], str]:
-        """Return the names of prediction and baseline, and the title of an output.
-
-        With a baseline they say the mean absolute errors; those of several outputs differ,
-        and are in the titles.
-        """
-        name = "forecast" if self.n_history else "predicted"
-        if self.y_baseline is None:
-            return (name, ""), ""
-        true, pred, baseline = (
-            self._columns(y)[:, output] for y in (self.y_true, self.y_pred, self.y_baseline)
-        )
-        errors = np.abs([true - pred, true - baseline])
-        known = np.isfinite(errors).all(axis=0)
-        if not known.any():
-            return (name, self.baseline_name), ""
-        told = [f"{error:.3g}" for error in errors[:, known].mean(axis=1)]
-        if len(self.axes_) > 1:
-            title = f"MAE {told[0]}; {self.baseline_name}: {told[1]}"
-            return (name, self.baseline_name), title
-        return (f"{name} (MAE {told[0]})", f"{self.baseline_name} (MAE {told[1]})"), ""
-
-    def _draw_bands(
-        self, axes: "Axes", output: int, interval_kwargs: Style | None
-    ) -> list["FillBetweenPolyCollection"]:
-        """Fill between the bounds, from the last known value on."""
-        bands = []
-        true = self._columns(self.y_true)[:, output]
-        last_known = float(true[self.n_history - 1]) if self.n_history else np.nan
-        for number, (name, bounds) in enumerate((self.intervals or {}).items()):
-            style: Style = {
-                "label": name,
-                "color": self.pred_lines_[output].get_color(),
-                "alpha": min(BAND_ALPHA + number * MORE_ALPHA, 0.8),
-                "linewidth": 0,
-                "zorder": 1,
-            }
-            by_output = np.reshape(bounds, (len(bounds), -1, 2))[:, output]
-            x, lower = self._joined(by_output[:, 0], last_known)
-            _, upper = self._joined(by_output[:, 1], last_known)
-            bands.append(
-                axes.fill_between(x, lower, upper, **merged_style(style, interval_kwargs))
-            )
-        return bands
-
-    def _mark_warm_up(
-        self, axes: "Axes", warm_up_kwargs: Style | None
-    ) -> list["Rectangle"]:
-        """Shade the warm-up rows, from half a step before each to half a step after."""
-        if self.warm_up is None:
-            return []
-        x = self._x()
-        style: Style = {
-            "label": "warm-up: incomplete window",
-            "facecolor": text_color(),
-            "alpha": 0.12,
-            "linewidth": 0,
-            "zorder": 0,
-        }
-        steps = np.sort(np.abs(np.diff(x)))  # times have no median
-        half = steps[len(steps) // 2] / 2 if len(steps) else (x - x)[0] / 2
-        spans = []
-        for first, last in runs(self.warm_up):
-            limits = x[first] - half, x[last] + half
-            spans.append(axes.axvspan(*limits, **merged_style(style, warm_up_kwargs)))
-            style.pop("label", None)  # one entry in the legend
-        return spans

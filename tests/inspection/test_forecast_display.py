@@ -229,6 +229,31 @@ def test_targets_have_bands_of_their_own(coverage):
         assert len(display.bands_) == 2
 
 
+@pytest.mark.parametrize("coverage", [0.8, [0.5, 0.8]])
+def test_forecast_with_its_bounds_is_drawn_as_it_is(model, coverage):
+    X = LEVEL.to_frame()
+    cv = [(np.arange(60), np.arange(60, N))]
+    errors = backtest(model, X[:N], KNOWN, cv=cv, steps=3, every=1)
+    table = forecast(model, X[:N], steps=3, errors=errors, coverage=coverage)
+    display = ForecastDisplay.from_predictions(LEVEL, table)
+    y_pred = forecast(model, X[:N], steps=3)
+    np.testing.assert_array_equal(drawn_pred(display)[1:4], y_pred)
+    bounds = conformal_interval(y_pred, errors, coverage)
+    widest = bounds[0.8] if isinstance(coverage, list) else bounds
+    drawn = next(iter(display.intervals.values()))
+    np.testing.assert_array_equal(drawn[np.isfinite(drawn).all(axis=1)], widest)
+    both = pd.DataFrame({"a": KNOWN, "b": 2 * KNOWN})
+    pair = make_pipeline(WindowTransformer(6), LSTMRegressor(3, epochs=1, random_state=0))
+    pair.fit(both, both)
+    targets = {"target": ["a", "b"]}
+    errors = backtest(pair, both, both, cv=cv, steps=3, every=1, **targets)
+    table = forecast(pair, both, steps=3, errors=errors, coverage=coverage, **targets)
+    display = ForecastDisplay.from_predictions(both, table)
+    expected = forecast(pair, both, steps=3, **targets)
+    np.testing.assert_array_equal(drawn_pred(display, 1)[1:], expected["b"])
+    assert len(display.bands_[1]) == np.size(coverage)
+
+
 def test_bands_of_aligned_rows_have_no_joint():
     display = ForecastDisplay.from_predictions(LATER, Y_PRED, interval=BOUNDS)
     assert display.n_history == 0
