@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 # One library of the extra that no other extra installs. With it, a library that is missing
 # is an error, not a test that nobody runs.
 HAS_EXTRA = importlib.util.find_spec("optuna_integration") is not None
-collect_ignore_glob = [] if HAS_EXTRA else ["test_*.py"]
+collect_ignore_glob = [] if HAS_EXTRA else ["*.py"]  # doctests are looked for in all
 
 # What will change in a library's own code is not for us to mend. Every other warning is an
 # error here too, so that what sklstm warns of inside a library is seen.
