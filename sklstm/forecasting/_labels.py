@@ -139,5 +139,14 @@ def _following_labels(index: pd.Index, n: int, known: FittedLabels | None) -> pd
             "frequency and no even spacing that shows in the rows passed. Pass more rows; "
             "or the labels as X_future=pd.DataFrame(index=...), with the other columns if "
             "there are any; or drop the index: X.reset_index(drop=True)."
+            f"{_about_text(index)}"
         )
     return following
+
+
+def _about_text(index: pd.Index) -> str:
+    """Return what to do about dates that are text."""
+    is_text = len(index) and index.nlevels == 1 and isinstance(index[-1], str)
+    if not is_text:
+        return ""
+    return f" If labels such as {index[-1]!r} are dates, convert them: pd.to_datetime."

@@ -166,7 +166,12 @@ def is_ordered_kind(index: pd.Index) -> bool:
 
 
 def inferred_index(index: pd.Index) -> pd.Index:
-    """Return the labels in the type that pandas has for them, such as DatetimeIndex."""
+    """Return the labels in the type that pandas has for them, such as DatetimeIndex.
+
+    Those of several levels stay as they are.
+    """
+    if isinstance(index, pd.MultiIndex):
+        return index
     if isinstance(index.dtype, pd.CategoricalDtype):
         index = index.astype(index.dtype.categories.dtype)
     if index.dtype == object:

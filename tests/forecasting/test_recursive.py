@@ -388,6 +388,25 @@ def test_few_rows_are_labelled_by_the_spacing_of_the_fitted_ones(n_rows):
     assert list(got.index) == list(index[N + n_rows : N + n_rows + 2])
 
 
+def test_one_series_under_a_multiindex_keeps_its_outer_level():
+    index = pd.MultiIndex.from_product([["north"], DAYS[: N + 3]], names=["shop", "day"])
+    table = pd.DataFrame({"level": LEVEL[: N + 3], "driver": DRIVER[: N + 3]}, index)
+    model = make_model(StandardScaler()).fit(table[:N], LEVEL[:N])
+    got = forecast(model, table[:N], steps=3, target="level", X_future=table[N:])
+    assert got.index.equals(index[N:])
+    alone = make_model().fit(table[["level"]][:N], LEVEL[:N])
+    got = forecast(alone, table[["level"]][:N], steps=3)
+    assert list(got.index) == list(index[N:])
+
+
+def test_dates_as_text_are_told_how_to_become_dates():
+    table = pd.DataFrame({"level": LEVEL[:N]}, DAYS[:N].astype(str))
+    with pytest.warns(UserWarning, match="neither times nor numbers"):
+        model = make_model().fit(table, LEVEL[:N])
+    with pytest.raises(ValueError, match="such as '2024-03-19' are dates, convert them"):
+        forecast(model, table, steps=2)
+
+
 def test_columns_of_x_future_may_stand_in_any_order():
     table = pd.DataFrame({"a": DRIVER, "level": LEVEL, "b": DRIVER**2}, DAYS)
     model = make_model(StandardScaler()).fit(table[:N], LEVEL[:N])
