@@ -253,7 +253,10 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     With ``loss="quantile"``, training starts from levels that are shifted so that each
     leaves its share of the training targets below. Levels that cross are sorted, in
-    `predict` and in the validation loss.
+    `predict` and in the validation loss. With `residual`, the LSTM does not see the level
+    of the series: how far quantiles lie apart depends on it through the linear map only,
+    which suits noise that follows recent changes. For noise that grows with the level,
+    predict the logarithm.
 
     References
     ----------
