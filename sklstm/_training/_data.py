@@ -97,6 +97,29 @@ class WindowSet(Dataset):
         """Targets that are used."""
         return self.used(self.targets)
 
+    @property
+    def n_series(self) -> int:
+        """Number of series that the used rows belong to."""
+        series = self.windows.series[self.rows]
+        return 1 if (series == series[0]).all() else len(np.unique(series))
+
+    def time_order(self) -> NDArray[np.integer]:
+        """Return the places of the used rows in time order, series side by side.
+
+        A row comes as late as its place among the rows of its series says, from the first
+        to the last: any share of the order holds the same share of each series.
+        """
+        if self.n_series == 1:
+            return np.arange(len(self), dtype=self.rows.dtype)
+        series = self.windows.series[self.rows]
+        order = np.lexsort([self.windows.position[self.rows], series])
+        counts = np.unique(series, return_counts=True)[1]
+        n_rows = np.repeat(counts, counts)
+        place = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+        lateness = np.empty(len(series))
+        lateness[order] = (place + 0.5) / n_rows
+        return np.argsort(lateness, kind="stable")
+
     def used(self, array: NDArray) -> NDArray:
         """Return the rows of an array that are used: a view if they are consecutive."""
         first, last = int(self.rows[0]), int(self.rows[-1])
@@ -182,11 +205,19 @@ def check_training_data(
     if hold_out is None:
         return TrainingData(train, None, shape)
     n_held_out = check_validation_rows(train.rows, hold_out)
-    rows, held_out = train.rows[:-n_held_out], train.rows[-n_held_out:]
+    is_late = last_in_time(train, n_held_out)
+    rows, held_out = train.rows[~is_late], train.rows[is_late]
     if estimator.multi_step:
         n_steps = shape.n_outputs
         rows = rows_before(train.windows, rows, held_out, n_steps=n_steps)
     return TrainingData(replace(train, rows=rows), replace(train, rows=held_out), shape)
+
+
+def last_in_time(windows: WindowSet, n_rows: int) -> NDArray[np.bool_]:
+    """Return which of the used rows are the last `n_rows`, a like share of each series."""
+    is_last = np.zeros(len(windows), dtype=bool)
+    is_last[windows.time_order()[len(windows) - n_rows :]] = True
+    return is_last
 
 
 def _check_set(

@@ -157,6 +157,7 @@ class _Columns:
 
     def __init__(self, windows: WindowSet, n_steps: int) -> None:
         self.set, self.windows = windows, windows.windows.last_steps(n_steps)
+        self.rows = windows.rows[windows.time_order()]
         first = windows.rows[:1]
         self.level = _tensor(self.windows.gather(first)[0, -1])
         self.target_level = _tensor(windows.targets[first][0])
@@ -172,7 +173,7 @@ class _Columns:
             torch.zeros(n_outputs, dtype=torch.float64, device="cpu"),
         )
         for part in iter_chunks(stop - start, self.n_at_once):
-            total = total + self._sums_of(self.set.rows[start:stop][part])
+            total = total + self._sums_of(self.rows[start:stop][part])
         return total
 
     def _sums_of(self, rows: NDArray[np.integer]) -> Sums:
@@ -206,7 +207,8 @@ def _sums_and_penalty(
     if n_rows < FEWEST_ROWS or not (rows[1:] > rows[:-1]).all():
         return columns.sums(0, n_rows), USUAL_PENALTY * n_rows
     # Columns of y may be steps ahead, of which the last rows know those that are to judge.
-    n_between = min(columns.set.targets.shape[1] - 1, n_rows // 10)
+    n_ahead = columns.set.targets.shape[1] - 1
+    n_between = min(n_ahead * columns.set.n_series, n_rows // 10)
     is_many = columns.n_columns > MANY_COLUMNS
     shares = FOLD_ENDS_OF_MANY if is_many else FOLD_ENDS
     ends = [round(share * n_rows) for share in shares]

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._network._module import effective_weights
 from sklstm._pipelines import fitted_steps
 from sklstm._regressor import LSTMRegressor
-from sklstm.export._preprocessing import Operations, operations_of
+from sklstm.export._preprocessing import Branches, Operations, operations_of
 from sklstm.windows._lags import LagsToWindows
 from sklstm.windows._transformer import WindowTransformer
 
@@ -104,13 +104,17 @@ def _graph_input(
 ) -> GraphInput:
     first = before[0][1] if before else regressor
     names = getattr(first, "feature_names_in_", None)
-    shape, lags, horizon = regressor.window_shape_, None, None
+    shape, lags, horizon, column = regressor.window_shape_, None, None, None
     is_table = bool(before)
     windows = before[-1][1] if before else None
     if isinstance(windows, WindowTransformer):
         before, is_table = before[:-1], False
-        n_steps = shape[0] * shape[1] // windows.n_features_in_  # also of flat windows
-        shape, horizon = (n_steps, first.n_features_in_), windows._fitted_lengths["horizon"]
+        n_steps = shape[0] * shape[1] // windows.context_.shape[1]  # also of flat windows
+        n_features = first.n_features_in_ if before else windows.context_.shape[1]
+        shape, horizon = (n_steps, n_features), windows._fitted_lengths["horizon"]
+        column = windows._options()["column"]
+        if column is not None and not before and names is not None:
+            names = np.delete(names, column)
     elif isinstance(windows, LagsToWindows):
         before, shape = before[:-1], (first.n_features_in_,)
         layout = windows._fitted_lags()
@@ -118,10 +122,15 @@ def _graph_input(
         lags = LagWindows(columns, layout.n_series)
     elif is_table:  # the columns of the table are the steps
         shape = (first.n_features_in_, 1)
+    operations = operations_of(before)
+    if before and column is not None:  # it names the series, and the network ignores it
+        assert windows is not None
+        others = np.delete(np.arange(windows.n_features_in_), column)
+        operations.append(Branches(((others, []),)))
     return GraphInput(
         shape=shape,
         is_table=is_table,
-        operations=operations_of(before),
+        operations=operations,
         lags=lags,
         horizon=horizon,
         feature_names=None if names is None else [str(name) for name in names],

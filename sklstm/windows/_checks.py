@@ -1,4 +1,4 @@
-"""Checks of a series and of its row labels, and the warnings about them.
+"""Checks of row labels and of windows' lengths, and the warnings about them.
 
 Each check returns what it has checked, or raises an error that says what to change.
 """
@@ -7,12 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
+from numpy.typing import NDArray
 
-from sklstm._arrays import _check_targets, reading
 from sklstm.windows._holes import FittedLabels, Holes
 from sklstm.windows._labels import (
     Labels,
@@ -24,60 +20,13 @@ from sklstm.windows._labels import (
 )
 from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._spacing import Spacing
-from sklstm.windows._views import history_reach, iter_rows
+from sklstm.windows._views import history_reach
 from sklstm.windows._warnings import warn_caller
+
+Parameter = str | int | None
 
 # Most unknown values that are stored before a short series: 128 MiB of float64.
 MOST_UNKNOWN = 2**24
-
-
-def check_series(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDArray:
-    """Return the series (n_samples, n_features) as float64 or float32; no value is NaN."""
-    with reading(X, "X"):
-        series = validate_data(
-            estimator,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=False,
-        )
-    _check_series_finite(series)
-    return series
-
-
-def _check_series_finite(series: NDArray) -> None:
-    row = _first_not_finite(series)
-    if row is None:
-        return
-    found = "NaN" if np.isnan(series[row]).any() else "inf"
-    raise ValueError(
-        f"X holds {found} in row {row}; a window needs every step. Fill the gap from "
-        "earlier rows (for example pandas.DataFrame.ffill) or drop the rows before it."
-    )
-
-
-def _first_not_finite(series: NDArray) -> int | None:
-    """Return the first row that holds NaN or inf, read in parts; None if there is none."""
-    for part in iter_rows(series):
-        finite = np.isfinite(series[part]).all(axis=1)
-        if not finite.all():
-            return part.start + int(finite.argmin())
-    return None
-
-
-def check_series_and_targets(X: ArrayLike, y: ArrayLike | None) -> tuple[NDArray, NDArray]:
-    """Return the series (n_samples, n_features) and its targets, by default `X` itself."""
-    with reading(X, "X"):
-        checked = check_array(
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name="X",
-        )
-    series = checked[:, np.newaxis] if checked.ndim == 1 else checked
-    _check_series_finite(series)
-    return series, checked if y is None else _check_targets(y, n_samples=len(series))
 
 
 def check_labels(
@@ -110,8 +59,8 @@ def check_labels(
     if None not in (expected, series) and expected != series:
         raise ValueError(
             f"{name} holds the series {series!r}, but the transformer was fitted on "
-            f"{expected!r}. Fit a transformer for each series; groups, the "
-            "parameter that tells series apart, is not available yet."
+            f"{expected!r}. Name the level that tells series apart by groups, or fit a "
+            "transformer for each series."
         )
     return replace(labels, series=series)
 
@@ -131,12 +80,19 @@ def _one_series(index: pd.Index, name: str) -> tuple[pd.Index, str | None]:
         raise ValueError(
             f"The index of {name} has several values in an outer level, such as "
             f"{values[0]!r} and {values[1]!r}, as a table of several series has. Windows "
-            "would reach from one series into another, and groups, the parameter that "
-            "tells series apart, is not available yet. Fit each series alone, for example "
-            f"on {name}.loc[{outer[0]!r}]. If the levels label one series together, as "
-            "year and month do, make a single level of times or periods of them."
+            "would reach from one series into another. Name the level that tells series "
+            f"apart: groups={_level_of_series(index)}. If the levels label one series "
+            "together, as year and month do, make a single level of times or periods."
         )
     return index.get_level_values(-1), ", ".join(map(str, outer))
+
+
+def _level_of_series(index: pd.MultiIndex) -> str:
+    """Return the name of the level that seems to name series: the first without times."""
+    names = list(index.names)
+    are_times = [is_ordered_kind(inferred_index(level)) for level in index.levels]
+    name = names[0] if all(are_times) else names[are_times.index(False)]
+    return repr(name) if isinstance(name, str) else "its name, set by rename_axis"
 
 
 def _check_time_order(index: pd.Index, name: str) -> None:
@@ -162,13 +118,13 @@ def _check_time_order(index: pd.Index, name: str) -> None:
         )
 
 
-def check_parameter_of_fit(name: str, value: int, fitted: int) -> None:
+def check_parameter_of_fit(name: str, value: Parameter, fitted: Parameter) -> None:
     """Check that a parameter has the value that it had in `fit`."""
     if value != fitted:
         raise ValueError(
-            f"{name}={value}, but the transformer was fitted with {name}={fitted}, and the "
-            "steps after it were fitted on those windows. Call fit again, or set "
-            f"{name} back to {fitted}."
+            f"{name}={value!r}, but the transformer was fitted with {name}={fitted!r}, and "
+            "the steps after it were fitted on those windows. Call fit again, or set "
+            f"{name} back to {fitted!r}."
         )
 
 

@@ -163,7 +163,7 @@ def half_tolerance(low: NDArray, high: NDArray, eps: float) -> NDArray[np.float6
     may overflow.
     """
     low, high = low.astype(np.float64), high.astype(np.float64)
-    level = np.maximum(-low, high).max()
+    level = np.maximum(-low, high).max(axis=-1, keepdims=True)
     tolerance = eps**0.7 * (high / 2 - low / 2) + 8 * eps * level
     return np.where(tolerance > 0, tolerance, 1.0)
 

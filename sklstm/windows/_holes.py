@@ -271,3 +271,26 @@ def later_holes(
     if fitted is None or steps[0] == steps[1]:
         return own_holes(later, spacing)
     return holes_in(later, spacing)
+
+
+def n_missing_before(labels: Labels, spacing: Spacing | None) -> NDArray[np.int64]:
+    """Return the number of labels missing before each label; none before the first."""
+    missing = np.zeros(len(labels), dtype=np.int64)
+    if spacing is not None and labels.carried_step is None and len(labels) > 1:
+        missing[1:] = spacing.n_missing(labels)
+    return missing
+
+
+def later_missing(
+    fitted: FittedLabels | None,
+    later: Labels | None,
+    spacing: Spacing | None,
+    *,
+    n_rows: int,
+) -> NDArray[np.int64]:
+    """Return the number of labels missing before each of the later rows."""
+    if later is None:
+        return np.zeros(n_rows, dtype=np.int64)
+    if fitted is None or fitted.last.carried_step == later.carried_step:
+        return n_missing_before(later, spacing)
+    return n_missing_before(replace(later, carried_step=None), spacing)

@@ -201,7 +201,7 @@ def _unit_for(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> Unit:
     """Return "ns", or "us" if nanoseconds would not fit into 64 bits."""
     if index.unit == "ns":
         return "ns"
-    longest = int(np.abs(index.asi8[[0, -1]].astype(np.float64)).max())
+    longest = float(np.abs(index.asi8.astype(np.float64)).max())
     per_second = {"s": 1, "ms": 10**3, "us": 10**6}[index.unit]
     return "ns" if longest / per_second < 9e9 else "us"
 
@@ -238,12 +238,12 @@ def _start_times(periods: pd.PeriodIndex) -> pd.DatetimeIndex:
 def _read_numbers(index: pd.Index) -> Labels | None:
     if is_float_dtype(index.dtype):
         values = index.to_numpy(dtype=np.float64)
-        if not np.isfinite(values[[0, -1]]).all():  # increasing
+        if not np.isfinite(values).all():
             return None
         return Labels(NUMBERS, values, single_step=1)
     unsigned = is_unsigned_integer_dtype(index.dtype)
     values = index.to_numpy(dtype=np.uint64 if unsigned else np.int64)
-    if unsigned and values[-1] <= np.iinfo(np.int64).max:
+    if unsigned and values.max() <= np.iinfo(np.int64).max:
         values = values.astype(np.int64)
     return _with_carried_step(Labels(NUMBERS, values, single_step=1), index)
 

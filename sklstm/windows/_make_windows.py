@@ -8,21 +8,26 @@ from sklstm._sklearn_compat import (
     Interval,
     validate_params,
 )
+from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import (
     check_enough_rows,
     check_row_labels,
-    check_series_and_targets,
+    check_same_order,
     warn_of_holes,
 )
+from sklstm.windows._groups import GroupedTable
 from sklstm.windows._holes import (
     own_holes,
     own_spacing,
 )
+from sklstm.windows._labels import table_index
 from sklstm.windows._mapped import is_mapped
+from sklstm.windows._series_checks import check_series_and_targets
 from sklstm.windows._views import (
     history_reach,
     sliding_windows,
 )
+from sklstm.windows._windows import Windows
 
 
 @validate_params(
@@ -31,6 +36,7 @@ from sklstm.windows._views import (
         "y": ["array-like", None],
         "seq_length": [Interval(Integral, 1, None, closed="left")],
         "horizon": [Interval(Integral, 0, None, closed="left")],
+        "groups": [str, Integral, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -40,7 +46,8 @@ def make_windows(
     *,
     seq_length: int = 10,
     horizon: int = 1,
-) -> tuple[NDArray, NDArray]:
+    groups: str | int | None = None,
+) -> tuple[NDArray | Windows, NDArray]:
     """Cut a series into complete windows and their targets.
 
     Use it to train on windows outside a Pipeline. It returns the
@@ -63,11 +70,16 @@ def make_windows(
         Number of steps from the last step of the window to its target: 1 is the next step,
         0 the last step of the window itself.
 
+    groups : str or int, default=None
+        What tells several series in `X` apart: the name of a level of the index or of a
+        column, or the position of a column. Windows do not hold that column.
+
     Returns
     -------
     windows : ndarray of shape (n_windows, seq_length, n_features)
         Windows, as a read-only view of one copy of the series, or of `X` itself if it is a
-        large :class:`numpy.memmap`.
+        large :class:`numpy.memmap`. With `groups`,
+        `Windows`, in the order of the rows of `X`.
 
     targets : ndarray of shape (n_windows,) or (n_windows, n_outputs)
         Target of each window.
@@ -79,8 +91,9 @@ def make_windows(
 
     ValueError
         If there are too few rows for one window; if `X` or `y` holds NaN, inf or masked
-        values; if `y` has another length than `X`, or its labels in another order; or if
-        the index of either is not in time order or holds several series.
+        values; if `y` has another length than `X`, or its labels in another order; if the
+        index of either is not in time order, or holds several series without `groups`; or
+        if `groups` names no level and no column.
 
     Warns
     -----
@@ -106,8 +119,10 @@ def make_windows(
     ...
     ValueError: seq_length=2 with horizon=1 needs at least 3 rows to make one complete...
     """
-    series, targets = check_series_and_targets(X, y)
     seq_length, horizon = int(seq_length), int(horizon)
+    if groups is not None:
+        return _windows_of_series(X, y, groups, seq_length=seq_length, horizon=horizon)
+    series, targets = check_series_and_targets(X, y)
     check_enough_rows(len(series), seq_length=seq_length, horizon=horizon)
     reach = history_reach(seq_length, horizon)
     for name, labels in zip("Xy", check_row_labels(X, y, n_rows=len(series)), strict=True):
@@ -123,3 +138,22 @@ def make_windows(
     read = series[: len(series) - horizon]
     windows = sliding_windows(read if is_mapped(series) else read.copy(), seq_length)
     return windows, targets[reach:].copy()
+
+
+def _windows_of_series(
+    X: ArrayLike,
+    y: ArrayLike | None,
+    groups: str | int,
+    *,
+    seq_length: int,
+    horizon: int,
+) -> tuple[Windows, NDArray]:
+    table = GroupedTable.of(X, groups)
+    series, targets = check_series_and_targets(table.X, y)
+    check_same_order(X, y)
+    many = ManySeries(seq_length, horizon, context="never", cuts=False)
+    panel, missing = many.read(table.keys, table.index, table_index(y))[:2]
+    check_enough_rows(int(panel.counts.max()), seq_length=seq_length, horizon=horizon)
+    windows = many.fitted_windows(series, panel, missing)
+    is_complete = windows.n_known == seq_length
+    return windows.rows(is_complete), targets[is_complete]

@@ -1,10 +1,10 @@
 """WindowTransformer: windows in a Pipeline, one for each row."""
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -20,39 +20,39 @@ from sklstm._sklearn_compat import (
     with_callbacks,
 )
 from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
+from sklstm.windows._by_series import FittedSeries, ManySeries
 from sklstm.windows._checks import (
-    check_context,
-    check_known_past,
-    check_labels,
     check_parameter_of_fit,
-    check_row_labels,
-    check_series,
+    check_same_order,
     check_window_lengths,
-    warn_of_gap,
-    warn_of_holes,
-    warn_of_other_kind,
 )
 from sklstm.windows._continuation import FirstRows
-from sklstm.windows._holes import (
-    FittedLabels,
-    later_holes,
-    own_holes,
-    own_spacing,
-    spacing_of_both,
-)
-from sklstm.windows._labels import Labels, table_index
-from sklstm.windows._mapped import JoinedWindows, is_mapped
-from sklstm.windows._requests import Request, request_for
-from sklstm.windows._spacing import Spacing
-from sklstm.windows._views import (
-    flat_windows,
-    history_reach,
-    history_windows,
-)
+from sklstm.windows._groups import GroupedTable
+from sklstm.windows._holes import FittedLabels
+from sklstm.windows._labels import table_index
+from sklstm.windows._one_series import FittedOneSeries, OneSeries
+from sklstm.windows._requests import request_for
+from sklstm.windows._series_checks import check_grouped_series, check_series
+from sklstm.windows._views import flat_windows, history_reach
 from sklstm.windows._windows import Windows
 
 # Attributes that `fit` sets. A saved transformer may hold no others.
-FITTED = ("context_", "_first_rows", "_last_labels", "_fitted_lengths")
+FITTED = (
+    "context_",
+    "series_",
+    "_first_rows",
+    "_last_labels",
+    "_fitted_lengths",
+    "_fitted_options",
+    "_missing_steps",
+    "_series_state",
+)
+
+
+# What a state of the wrong form raises when it is read.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+WindowsOf = Callable[[], NDArray | Windows]
 
 
 class Lengths(TypedDict):
@@ -60,6 +60,14 @@ class Lengths(TypedDict):
 
     seq_length: int
     horizon: int
+
+
+class Options(TypedDict):
+    """Parameters that decide which rows are one series, and where windows are cut."""
+
+    groups: str | int | None
+    missing: str
+    column: int | None  # position of the column that `groups` names
 
 
 class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -120,6 +128,25 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
           :class:`~sklearn.decomposition.NMF` do.
         - "always" and "never" hold whatever the index and the values are.
 
+    groups : str or int, default=None
+        What tells several series in one table apart: the name of a level of the index or of
+        a column, or the position of a column. Windows then never reach from one series into
+        another; each series has its own context, and its own answer to whether rows
+        continue it. The rows of a series may lie anywhere in the table, in time order. A
+        series that was not fitted has no past. The column is not in the windows, but it
+        counts in `n_features_in_`. None reads the table as one series.
+
+    missing : {"error", "cut"}, default="error"
+        What happens at steps that are missing inside a series.
+
+        - "error" raises an error where `X` holds NaN, and warns where windows reach across
+          labels that the index leaves out.
+        - "cut" counts steps by their labels, where they have a common spacing, and lets
+          each window begin after the last missing step that it reaches. The steps before it
+          are NaN, as before the start of a series. A row with NaN in any feature counts as
+          missing. Training then leaves out the windows that are cut, and `predict` uses
+          the steps that they know. Nothing is filled in.
+
     flatten : bool, default=False
         Whether to return the windows as rows of a table of ``seq_length * n_features``
         columns, oldest step first, for regressors that take 2-D input.
@@ -128,10 +155,14 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     ----------
     context_ : ndarray of shape (n_known, n_features)
         Last ``seq_length + horizon - 1`` steps of the fitted series, or all of its steps if
-        there are fewer.
+        there are fewer. With `groups`, those of each series in turn, in the order of
+        `series_`.
+
+    series_ : ndarray of shape (n_series,)
+        Names of the fitted series. Defined only with `groups`.
 
     n_features_in_ : int
-        Number of features seen during :term:`fit`.
+        Number of features seen during :term:`fit`, with the column of `groups`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature names
@@ -145,19 +176,23 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     The output is a read-only view of one copy of the series, so that it takes no more
-    memory for longer windows. A large :class:`numpy.memmap` is not copied at all: the
-    output is then an array-like of the type `Windows`, which :class:`LSTMRegressor` reads
-    as it is. With ``flatten=True`` it is copied.
+    memory for longer windows. Windows of several series, and those that missing steps cut,
+    are no single view: then the output is `Windows`, which shares one copy of the
+    steps between all rows. A large :class:`numpy.memmap` is not copied at all, except with
+    ``flatten=True``; its windows are `Windows` too. :class:`LSTMRegressor` reads them as
+    they are; anything else gets an array from them.
 
     Windows are cut by counting rows. The index is only used to check that the rows are
     consecutive steps in time order: labels that repeat or do not increase are an error, and
-    missing labels are a warning. An earlier step of a Pipeline may drop the index of `X`,
+    missing labels are a warning, unless ``missing="cut"`` counts them as steps. An
+    earlier step of a Pipeline may drop the index of `X`,
     as :class:`~sklearn.preprocessing.StandardScaler` does. Then `fit` reads the index of
     `y` instead; call ``set_output(transform="pandas")`` on the Pipeline to keep that of
-    `X`. A MultiIndex that holds several series is an error: fit each series separately.
+    `X`. A MultiIndex that holds several series is an error without `groups`. Integers that
+    only number the rows of a table of several series are not used as labels.
 
-    Changing `seq_length` or `horizon` after `fit` is an error in `transform`. Call `fit`
-    again.
+    Changing `seq_length`, `horizon`, `groups` or `missing` after `fit` is an error in
+    `transform`. Call `fit` again.
 
     Examples
     --------
@@ -177,6 +212,18 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     array([[2., 3.],
            [3., 4.]])
 
+    Several series in one table, told apart by a column:
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"shop": list("aabab"), "sold": [1.0, 2.0, 10.0, 3.0, 20.0]})
+    >>> windows = WindowTransformer(seq_length=2, groups="shop").fit_transform(table)
+    >>> np.asarray(windows)[:, :, 0]
+    array([[nan, nan],
+           [nan,  1.],
+           [nan, nan],
+           [ 1.,  2.],
+           [nan, 10.]])
+
     A regressor that does not accept NaN can only be fitted on the complete rows:
 
     >>> from sklearn.linear_model import LinearRegression
@@ -194,6 +241,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "seq_length": [Interval(Integral, 1, None, closed="left")],
         "horizon": [Interval(Integral, 0, None, closed="left")],
         "context": [StrOptions({"auto", "always", "never"})],
+        "groups": [str, Integral, None],
+        "missing": [StrOptions({"error", "cut"})],
         "flatten": ["boolean"],
     }
 
@@ -203,11 +252,15 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         *,
         horizon: int = 1,
         context: Literal["auto", "always", "never"] = "auto",
+        groups: str | int | None = None,
+        missing: Literal["error", "cut"] = "error",
         flatten: bool = False,
     ) -> None:
         self.seq_length = seq_length
         self.horizon = horizon
         self.context = context
+        self.groups = groups
+        self.missing = missing
         self.flatten = flatten
 
     @with_callbacks
@@ -234,9 +287,10 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If `X` is sparse or holds times.
 
         ValueError
-            If `X` holds NaN, inf or masked values; if its index, or that of `y`, is not in
-            time order, repeats a label or holds several series; or if `y` has the labels of
-            `X` in another order.
+            If `X` holds inf or masked values, or NaN without ``missing="cut"``; if its
+            index, or that of `y`, is not in time order, repeats a label or holds several
+            series that `groups` does not tell apart; if `groups` names no level and no
+            column, or both; or if `y` has the labels of `X` in another order.
 
         Warns
         -----
@@ -262,9 +316,10 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of shape (n_samples, seq_length, n_features)
-            Read-only windows, with NaN for the steps before the first row. With
-            ``flatten=True``, of shape (n_samples, seq_length * n_features).
+        windows : ndarray or Windows of shape (n_samples, seq_length, n_features)
+            Read-only windows, with NaN for the steps before the first row of a series, or
+            before a missing step. With ``flatten=True``, an ndarray of shape (n_samples,
+            seq_length * n_features).
 
         Raises
         ------
@@ -280,8 +335,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         UserWarning
             As in `fit`.
         """
-        series = self._remember(X, y)
-        return self._windows(series, past=series[:0])
+        windows_of = self._remember(X, y)
+        return self._output(windows_of())
 
     def transform(self, X: ArrayLike) -> NDArray | Windows:
         """Return the window of each row.
@@ -297,9 +352,9 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of shape (n_samples, seq_length, n_features)
+        windows : ndarray or Windows of shape (n_samples, seq_length, n_features)
             Read-only windows, with NaN for the steps that are not known. With
-            ``flatten=True``, of shape (n_samples, seq_length * n_features).
+            ``flatten=True``, an ndarray of shape (n_samples, seq_length * n_features).
 
         Raises
         ------
@@ -311,7 +366,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         ValueError
             As in `fit_transform`; also if `X` has another number of features than in `fit`,
-            or if `seq_length` or `horizon` has been changed since `fit`.
+            or if `seq_length`, `horizon`, `groups` or `missing` has been changed since
+            `fit`.
 
         Warns
         -----
@@ -324,20 +380,15 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._validate_params()
         self._check_parameters_of_fit()
-        series = check_series(self, X, reset=False)
+        if self.groups is not None:
+            return self._output(self._windows_by_series(X))
+        series = check_series(self, X, reset=False, allow_nan=self.missing == "cut")
         request = request_for(self)
         if request is not None:
-            return self._requested_windows(series, X, request)
-        fitted = self._fitted_labels()
-        labels = check_labels(X, like=fitted, warn=self.context == "auto")
-        spacing = spacing_of_both(fitted, labels)
-        past, holes = self.context_, later_holes(fitted, labels, spacing)
-        if self._continues(series, labels, fitted, spacing):
-            holes = holes.after(fitted)
-        else:
-            past = past[:0]
-        warn_of_holes(holes, n_rows=len(series), n_past=len(past), **self._fitted_lengths)
-        return self._windows(series, past)
+            found = self._one_series().answer(self._fitted_one(), series, X, request)
+            return self._output(found)
+        check_window_lengths(**self._lengths(), series=series)
+        return self._output(self._one_series().transform(self._fitted_one(), series, X))
 
     @available_if(lambda self: self.flatten)
     def get_feature_names_out(
@@ -368,6 +419,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_parameters_of_fit()
         names = check_feature_names_in(self, input_features)
+        column = self._options()["column"]
+        names = names if column is None else np.delete(names, column)
         reach = history_reach(int(self.seq_length), int(self.horizon))
         lags = range(reach, self.horizon - 1, -1)
         return np.array([f"{x}_lag{lag}" for lag in lags for x in names], dtype=object)
@@ -395,35 +448,108 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _remember(self, X: ArrayLike, y: ArrayLike | None) -> NDArray:
-        """Fit, and report it to scikit-learn's callbacks as one task."""
+    def _remember(self, X: ArrayLike, y: ArrayLike | None) -> WindowsOf:
+        """Fit, and report it to scikit-learn's callbacks as one task.
+
+        Return a function that returns the windows of the fitted rows.
+        """
         task = self._init_callback_context()
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        series = check_series(self, X, reset=True)
-        labels = self._check_fitted_labels(X, y, n_rows=len(series))
-        reach = history_reach(int(self.seq_length), int(self.horizon))
-        self.context_ = series[max(len(series) - reach, 0) :].copy()
-        self._first_rows = FirstRows.of(series).state()
-        self._last_labels = None if labels is None else labels.state()
+        remember = self._remember_one if self.groups is None else self._remember_series
+        windows_of = remember(X, y)
         self._fitted_lengths = self._lengths()
         task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
-        return series
+        return windows_of
 
-    def _check_fitted_labels(
-        self, X: ArrayLike, y: ArrayLike | None, *, n_rows: int
-    ) -> FittedLabels | None:
-        """Return the summary of the labels of X to keep; warn of windows across holes."""
-        labels, target_labels = check_row_labels(X, y, n_rows=n_rows)
-        spacing = own_spacing(labels)
-        holes = own_holes(labels, spacing)
-        warn_of_holes(holes, n_rows=n_rows, **self._lengths())
-        target_holes = own_holes(target_labels, own_spacing(target_labels))
-        warn_of_holes(target_holes, n_rows=n_rows, name="y", **self._lengths())
-        if labels is None:
-            return None
-        return FittedLabels.of(
-            labels, spacing, holes, reach=history_reach(**self._lengths())
+    def _remember_one(self, X: ArrayLike, y: ArrayLike | None) -> WindowsOf:
+        series = check_series(self, X, reset=True, allow_nan=self.missing == "cut")
+        one = self._one_series()
+        fitted, missing = one.fit(series, X, y)
+        self._forget()
+        self.context_ = fitted.context
+        self._missing_steps = fitted.missing if self.missing == "cut" else None
+        self._first_rows = fitted.first_rows.state()
+        self._last_labels = None if fitted.labels is None else fitted.labels.state()
+        self._keep_options(None)
+
+        def windows_of() -> NDArray | Windows:
+            check_window_lengths(**self._lengths(), series=series)
+            return one.windows(series, missing)
+
+        return windows_of
+
+    def _remember_series(self, X: ArrayLike, y: ArrayLike | None) -> WindowsOf:
+        assert self.groups is not None
+        rows, table = self._check_table(X, reset=True)
+        check_same_order(X, y)
+        many, target_index = self._many_series(), table_index(y)
+        fitted, panel, missing = many.fit(rows, table.keys, table.index, target_index)
+        self._forget()
+        self.series_, self.context_ = fitted.names, fitted.context
+        self._series_state = fitted.state()
+        self._keep_options(table.column)
+
+        def windows_of() -> Windows:
+            check_window_lengths(**self._lengths(), series=rows)
+            return many.fitted_windows(rows, panel, missing)
+
+        return windows_of
+
+    def _keep_options(self, column: int | None) -> None:
+        options: Options = {
+            "groups": self.groups,
+            "missing": self.missing,
+            "column": column,
+        }
+        self._fitted_options = options
+
+    def _forget(self) -> None:
+        """Remove what an earlier fit with other parameters has set."""
+        for name in ("series_", "_series_state", "_first_rows", "_last_labels"):
+            self.__dict__.pop(name, None)
+
+    def _check_table(self, X: ArrayLike, *, reset: bool) -> tuple[NDArray, GroupedTable]:
+        assert self.groups is not None
+        return check_grouped_series(
+            self, X, self.groups, reset=reset, allow_nan=self.missing == "cut"
         )
+
+    def _one_series(self) -> OneSeries:
+        return OneSeries(
+            **self._lengths(),
+            context=self.context,
+            cuts=self.missing == "cut",
+            copies=bool(self.flatten),
+        )
+
+    def _many_series(self) -> ManySeries:
+        return ManySeries(
+            **self._lengths(), context=self.context, cuts=self.missing == "cut"
+        )
+
+    def _fitted_one(self) -> FittedOneSeries:
+        return FittedOneSeries.from_state(
+            self.context_,
+            getattr(self, "_missing_steps", None),
+            self._first_rows,
+            self._last_labels,
+        )
+
+    def _windows_by_series(self, X: ArrayLike) -> Windows:
+        """Return the windows of later rows of several series."""
+        if request_for(self) is not None:
+            raise ValueError(
+                "Forecasts are not made from windows with groups. Fit a model without "
+                "groups on one series, and forecast that."
+            )
+        rows, table = self._check_table(X, reset=False)
+        check_window_lengths(**self._lengths(), series=rows)
+        return self._many_series().transform(
+            self._fitted_many(), rows, table.keys, table.index
+        )
+
+    def _fitted_many(self) -> FittedSeries:
+        return FittedSeries.from_state(self.series_, self.context_, self._series_state)
 
     def _lengths(self) -> Lengths:
         return {"seq_length": int(self.seq_length), "horizon": int(self.horizon)}
@@ -432,67 +558,21 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         fitted = self._fitted_lengths
         check_parameter_of_fit("seq_length", int(self.seq_length), fitted["seq_length"])
         check_parameter_of_fit("horizon", int(self.horizon), fitted["horizon"])
+        options = self._options()
+        check_parameter_of_fit("groups", self.groups, options["groups"])
+        check_parameter_of_fit("missing", self.missing, options["missing"])
+
+    def _options(self) -> Options:
+        # Models that were saved before there were these parameters have no options.
+        defaults: Options = {"groups": None, "missing": "error", "column": None}
+        return getattr(self, "_fitted_options", defaults)
 
     def _fitted_labels(self) -> FittedLabels | None:
-        state = self._last_labels
+        state = self.__dict__.get("_last_labels")
         return None if state is None else FittedLabels.from_state(state)
 
-    def _continues(
-        self,
-        series: NDArray,
-        labels: Labels | None,
-        fitted: FittedLabels | None,
-        spacing: Spacing | None,
-    ) -> bool:
-        """Return whether the rows of `series` are the steps after the fitted ones."""
-        if self.context != "auto":
-            return self.context == "always"
-        if labels is None or fitted is None or not fitted.is_comparable(labels):
-            if labels is not None and fitted is not None:
-                warn_of_other_kind(labels, fitted)
-            return not FirstRows.from_state(self._first_rows).matches(series)
-        relation = fitted.relation(labels, spacing)
-        if relation == "gap":
-            warn_of_gap(labels, fitted, spacing)
-        return relation == "follows"
-
-    def _requested_windows(self, series: NDArray, X: Any, request: Request) -> NDArray:
-        """Return the windows that a forecast asks for; complete ones, or an error."""
-        lengths = self._fitted_lengths
-        n_needed = request.n_needed(len(series), **lengths)
-        if n_needed:
-            check_known_past(
-                n_needed,
-                n_known=len(self.context_) if self._is_next(series, X, request) else 0,
-                context=self.context,
-                **lengths,
-            )
-        windows = request.windows(series, self.context_, **lengths)
-        return flat_windows(windows) if self.flatten else windows
-
-    def _is_next(self, series: NDArray, X: Any, request: Request) -> bool:
-        """Return whether the series of a request continues the fitted one; never warn."""
-        rows = slice(request.n_series or len(series))
-        index, fitted = table_index(X), self._fitted_labels()
-        if self.context != "auto" or index is None:
-            return self._continues(series[rows], None, fitted, None)
-        labels = check_labels(pd.Series(0, index=index[rows]), like=fitted, warn=False)
-        if labels is None or fitted is None or not fitted.is_comparable(labels):
-            return self._continues(series[rows], None, fitted, None)
-        spacing = spacing_of_both(fitted, labels)
-        return fitted.relation(labels, spacing) == "follows"
-
-    def _windows(self, series: NDArray, past: NDArray) -> NDArray | Windows:
-        seq_length, horizon = int(self.seq_length), int(self.horizon)
-        check_window_lengths(seq_length, horizon, series=series)
-        is_longer = len(series) > history_reach(seq_length, horizon)
-        if is_longer and not self.flatten and is_mapped(series):
-            joined = JoinedWindows.of_history(
-                series, past, seq_length=seq_length, horizon=horizon
-            )
-            return Windows.of_joined(joined)
-        windows = history_windows(series, past, seq_length=seq_length, horizon=horizon)
-        return flat_windows(windows) if self.flatten else windows
+    def _output(self, windows: NDArray | Windows) -> NDArray | Windows:
+        return flat_windows(np.asarray(windows)) if self.flatten else windows
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -509,23 +589,20 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         super().__setstate__(state)
         if "context_" in state:
             try:
-                first_rows = FirstRows.from_state(self._first_rows)
-                check_context(self.context_, first_rows.low[np.newaxis])
+                is_many = "_series_state" in state
+                if not is_many:
+                    FirstRows.from_state(self._first_rows)
+                fitted = self._fitted_many() if is_many else self._fitted_one()
+                fitted.check(allow_nan=self._options()["missing"] == "cut")
                 self._fitted_lengths = {
                     "seq_length": int(self._fitted_lengths["seq_length"]),
                     "horizon": int(self._fitted_lengths["horizon"]),
                 }
-                self._fitted_labels()
-            except (
-                ArithmeticError,
-                AttributeError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as error:
+            except MALFORMED as error:
                 raise damage_error(type(self).__name__, str(error)) from error
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "cut"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -51,6 +51,23 @@ class Windows:
 
     hides_steps : bool
         Whether the buffer holds other values than NaN for steps that are not known.
+
+    See Also
+    --------
+    WindowTransformer : Returns these windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import WindowTransformer
+    >>> X = np.array([[0, 1.0], [0, 2.0], [1, 10.0], [0, 3.0], [1, 20.0]])
+    >>> windows = WindowTransformer(seq_length=1, groups=0).fit_transform(X)
+    >>> windows
+    <Windows of shape (5, 1, 1), 2 series, float64>
+    >>> np.asarray(windows)[:, 0, 0]
+    array([nan,  1., nan,  2., 10.])
+    >>> windows[3:].series
+    array([0, 1], dtype=int32)
     """
 
     every: NDArray | JoinedWindows

@@ -762,5 +762,7 @@ def test_transformer_is_an_estimator_of_scikit_learn():
         "seq_length": 10,
         "horizon": 1,
         "context": "auto",
+        "groups": None,
+        "missing": "error",
         "flatten": False,
     }

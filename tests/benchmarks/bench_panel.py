@@ -1,0 +1,93 @@
+"""Several series in one table: memory and time beside one series of as many rows."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import make_pipeline
+
+from sklstm import LSTMRegressor, WindowTransformer
+from tests.benchmarks.bench_memory import growth
+from tests.benchmarks.timing import print_ratios, times_by_turns
+
+SEQ_LENGTH = 100
+CONSTANT = 120  # megabytes, and the multiple of the series that are asked for
+MULTIPLE = 6
+
+
+def tables(n_series, n_steps, n_features=1):
+    """One series, and the same rows as several: adjacent, and sorted by time."""
+    rows = np.random.default_rng(0).normal(size=(n_series * n_steps, n_features))
+    unit = np.repeat(np.arange(n_series), n_steps)
+    days = pd.date_range("2020", periods=n_steps).to_numpy()
+    adjacent = pd.DataFrame(rows, index=pd.DatetimeIndex(np.tile(days, n_series)))
+    adjacent.columns = [f"x{k}" for k in range(n_features)]
+    one = adjacent.reset_index(drop=True)
+    adjacent = adjacent.assign(unit=unit)
+    by_time = adjacent.iloc[
+        np.argsort(np.tile(np.arange(n_steps), n_series), kind="stable")
+    ]
+    return {"one series": one, "adjacent rows": adjacent, "sorted by time": by_time}
+
+
+def model(name):
+    groups = None if name == "one series" else "unit"
+    regressor = LSTMRegressor(1, epochs=1, batch_size=4096, random_state=0, device="cpu")
+    return make_pipeline(WindowTransformer(SEQ_LENGTH, groups=groups), regressor)
+
+
+def panel():
+    """1,000,000 rows in 1,000 series: memory and time of fit and predict, and windows."""
+    found = tables(1000, 1000)
+    if sys.platform.startswith("linux"):
+        _print_memory(found)
+    fits = {
+        name: lambda name=name, X=X: model(name).fit(X, X["x0"])
+        for name, X in found.items()
+    }
+    limits = {"adjacent rows": 1.2, "sorted by time": 1.2}
+    print_ratios(
+        "Fit, 1,000,000 rows in 1,000 series, seq_length 100",
+        times_by_turns(fits, n_rounds=2),
+        unit="s",
+        limits=limits,
+    )
+    fitted = {
+        name: model(name).fit(X[:200_000], X["x0"][:200_000]) for name, X in found.items()
+    }
+    predictions = {
+        name: lambda name=name, X=X: fitted[name].predict(X) for name, X in found.items()
+    }
+    print_ratios(
+        "Predict", times_by_turns(predictions, n_rounds=2), unit="s", limits=limits
+    )
+    many_series()
+
+
+def many_series():
+    """Windows of 30,000 series of 60 rows."""
+    windows = {
+        name: lambda name=name, X=X: model(name)[0].fit(X).transform(X)
+        for name, X in tables(30_000, 60).items()
+    }
+    print_ratios(
+        "Windows of 30,000 series of 60 rows, fit and transform; 5 s asked",
+        times_by_turns(windows, n_rounds=3),
+        unit="s",
+    )
+
+
+def _print_memory(found):
+    print("\nPeak growth of resident memory, 1,000,000 rows, seq_length 100")
+    print(f"{'':<34}{'series MB':>12}{'fit MB':>9}{'predict':>9}{'asked':>9}")
+    for name, X in found.items():
+        few = model(name).fit(X[:20_000], X["x0"][:20_000])
+        few.predict(X[:20_000])  # what is allocated once
+        series = X["x0"].to_numpy().nbytes / 2**20
+        pipeline = model(name)
+        grown = (
+            growth(lambda p=pipeline, X=X: p.fit(X, X["x0"])),
+            growth(lambda p=pipeline, X=X: p.predict(X)),
+        )
+        most = MULTIPLE * series + CONSTANT
+        print(f"{name:<34}{series:>12.1f}{grown[0]:>9.1f}{grown[1]:>9.1f}{most:>9.1f}")
