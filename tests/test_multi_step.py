@@ -124,6 +124,36 @@ def test_training_does_not_see_the_validation_rows_that_follow():
     assert full.history_[0]["valid_loss"] == known.history_[0]["valid_loss"]
 
 
+def several_series(order, n_rows, change=None):
+    """Rows of three series and their targets; from a step on, their values are others."""
+    tables, targets, times = [], [], []
+    for unit in range(3):
+        level = np.roll(SERIES, 7 * unit)
+        if change is not None:
+            level = np.where(np.arange(N) < change, level, 99.0)
+        rows = pd.DataFrame({"unit": unit, "level": level})
+        tables.append(rows[:n_rows])
+        targets.append(steps_ahead(level, STEPS)[:n_rows])
+        times.append(np.arange(n_rows))
+    table, y = pd.concat(tables, ignore_index=True), np.vstack(targets)
+    if order == "by time":
+        rows = np.argsort(np.concatenate(times), kind="stable")
+        table, y = table.iloc[rows].reset_index(drop=True), y[rows]
+    return table, y
+
+
+@pytest.mark.parametrize("order", ["by series", "by time"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_no_series_of_a_fold_learns_from_its_test_rows(early_stopping, order):
+    def fit(change):
+        model = make_model(early_stopping=early_stopping)
+        model.set_params(windowtransformer__groups="unit")
+        return model.fit(*several_series(order, 100, change))
+
+    assert weights_of(fit(None)) == weights_of(fit(100))
+    assert weights_of(fit(None)) != weights_of(fit(99))
+
+
 @pytest.mark.parametrize("y", [SERIES, SERIES[:, None]], ids=["1-D", "one column"])
 def test_one_step_leaves_nothing_out(y):
     several = make_model().fit(X, y)
