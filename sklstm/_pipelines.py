@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import BaseSearchCV
+from sklstm.windows._by_series import FittedSeries
 from sklstm.windows._holes import FittedLabels
 from sklstm.windows._transformer import WindowTransformer
 from sklstm.windows._views import history_reach
@@ -96,9 +97,24 @@ class ModelWindows:
         """Steps before a row that its window can reach back to."""
         return history_reach(self.seq_length, self.horizon)
 
+    @property
+    def groups(self) -> str | int | None:
+        """What tells series apart; None for one series."""
+        return self.transformers[0].groups
+
+    @property
+    def cuts(self) -> bool:
+        """Whether windows are cut at missing steps."""
+        return any(one.missing == "cut" for one in self.transformers)
+
     def fitted_labels(self) -> FittedLabels | None:
         """Return what the labels of the fitted rows say, if they reached the windows."""
         return self.transformers[0]._fitted_labels()
+
+    def fitted_series(self) -> FittedSeries:
+        """Return what is remembered of several series."""
+        one = self.transformers[0]
+        return FittedSeries.from_state(one.series_, one.context_, one._series_state)
 
 
 def resolve_windows(model: Any) -> ModelWindows:
@@ -117,6 +133,11 @@ def resolve_windows(model: Any) -> ModelWindows:
         raise ValueError(
             f"The model cuts windows with several horizons, {horizons}: their predictions "
             "are of different steps. Use one horizon in all of its WindowTransformers."
+        )
+    if len({str(transformer.groups) for transformer in found}) > 1:
+        raise ValueError(
+            "The WindowTransformers of the model tell series apart in several ways: groups="
+            f"{[transformer.groups for transformer in found]!r}. Use the same in all."
         )
     for transformer in found:
         check_is_fitted(transformer)
@@ -137,6 +158,13 @@ def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
     else:
         for part in _fitted_parts(estimator):
             yield from _iter_window_transformers(part)
+
+
+def iter_parts(estimator: Any) -> Iterator[Any]:
+    """Return a fitted estimator and all those inside it."""
+    yield estimator
+    for part in _fitted_parts(estimator):
+        yield from iter_parts(part)
 
 
 def _fitted_parts(estimator: Any) -> list[Any]:

@@ -17,15 +17,24 @@ Table = NDArray | pd.DataFrame
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a series: their names, or positions in an array, and those of targets."""
+    """Columns of a series: their names, or positions in an array, and those of targets.
+
+    `group` is the column that tells several series apart, if one does.
+    """
 
     names: tuple[Any, ...]
     targets: tuple[int, ...]
+    group: int | None = None
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """Positions of the columns that tell no series apart."""
+        return tuple(j for j in range(len(self.names)) if j != self.group)
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Positions of the columns that hold no target."""
-        return tuple(j for j in range(len(self.names)) if j not in self.targets)
+        """Positions of the features that hold no target."""
+        return tuple(j for j in self.features if j not in self.targets)
 
     @property
     def target_names(self) -> list[Any]:
@@ -90,15 +99,21 @@ def float_array(table: Table) -> NDArray[np.floating]:
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def check_columns(names: Sequence[Any], target: Any) -> Columns:
-    """Return the columns with the positions of those that `target` names."""
+def check_columns(
+    names: Sequence[Any], target: Any, *, group: int | None = None
+) -> Columns:
+    """Return the columns with the positions of those that `target` names.
+
+    `group` is the position of the column that tells series apart, which holds no target.
+    """
     if target is None:
-        if len(names) != 1:
+        features = [name for j, name in enumerate(names) if j != group]
+        if len(features) != 1:
             raise ValueError(
-                f"X has the columns {list(names)}: name those that hold the target itself, "
-                f"such as target={names[0]!r}, or pass target=[] if none does."
+                f"X has the columns {features}: name those that hold the target itself, "
+                f"such as target={features[0]!r}, or pass target=[] if none does."
             )
-        target = [names[0]]
+        target = features
     elif isinstance(target, (str, Integral)):
         target = [target]
     elif not isinstance(target, (list, tuple, np.ndarray, pd.Index)):
@@ -109,7 +124,12 @@ def check_columns(names: Sequence[Any], target: Any) -> Columns:
     positions = tuple(_position(one, names) for one in target)
     if len(set(positions)) < len(positions):
         raise ValueError(f"target={list(target)!r} names a column more than once.")
-    return Columns(tuple(names), positions)
+    if group in positions:
+        raise ValueError(
+            f"target={list(target)!r} names the column that tells series apart. Name the "
+            "columns that hold the target."
+        )
+    return Columns(tuple(names), positions, group)
 
 
 def _position(target: Any, names: Sequence[Any]) -> int:
@@ -127,7 +147,7 @@ def check_future(future: Table, columns: Columns, *, with_targets: bool) -> Tabl
 
     With `with_targets` they are all columns; else an array may leave those of targets out.
     """
-    read = range(len(columns.names)) if with_targets else columns.others
+    read = columns.features if with_targets else columns.others
     if isinstance(future, pd.DataFrame):
         missing = [columns.names[j] for j in read if columns.names[j] not in future.columns]
         if missing:
@@ -144,11 +164,11 @@ def check_future(future: Table, columns: Columns, *, with_targets: bool) -> Tabl
             )
             raise ValueError(f"X_future lacks the columns {missing} of X.{why}")
         return future[[columns.names[j] for j in read]]
-    if future.shape[1] == len(columns.names):
-        return future[:, list(read)]
+    if future.shape[1] == len(columns.features):
+        return future[:, [columns.features.index(j) for j in read]]
     if future.shape[1] == len(read):
         return future
-    expected = {len(columns.names), len(read)}
+    expected = {len(columns.features), len(read)}
     raise ValueError(
         f"X_future has {future.shape[1]} columns; expected "
         f"{' or '.join(map(str, sorted(expected)))}: those of X, {list(columns.names)}"

@@ -17,9 +17,15 @@ from sklstm.windows._spacing import Spacing, common_spacing, concatenate_labels
 
 
 def known_labels(
-    table: pd.DataFrame, earlier: FittedLabels | None, *, reach: int
+    table: pd.DataFrame,
+    earlier: FittedLabels | None,
+    *,
+    reach: int,
+    may_miss: bool = False,
 ) -> FittedLabels | None:
-    """Return what the labels of the known rows say; an error where recent rows are missing.
+    """Return what the labels of the known rows say.
+
+    It is an error where recent rows are missing, unless they `may_miss`.
 
     Those of a few rows that follow the fitted ones, `earlier`, are joined to these, which
     show months, weekends and holidays. None where labels have no order in time.
@@ -31,7 +37,8 @@ def known_labels(
         return FittedLabels.of(labels, None, NO_HOLES, reach=reach)
     spacing = spacing_of_both(earlier, labels)
     holes = later_holes(earlier, labels, spacing)
-    _check_no_recent_holes(holes, labels, reach=reach)
+    if not may_miss:
+        _check_no_recent_holes(holes, labels, reach=reach)
     if len(labels) < N_LABELS and earlier is not None and earlier.is_comparable(labels):
         compared = comparable_labels(labels, earlier.last)
         if compared and earlier.relation(labels, spacing) == "follows":
@@ -47,8 +54,9 @@ def _check_no_recent_holes(holes: Holes, labels: Labels, *, reach: int) -> None:
     raise ValueError(
         f"Recent rows are missing: the index of X leaves out labels after {before}, among "
         f"the last {reach} steps, which the forecast reads. Insert the missing rows and "
-        "fill them from earlier ones (for hours, X.asfreq('h').ffill()). If the rows are "
-        "consecutive steps after all, drop the index: X.reset_index(drop=True)."
+        "fill them from earlier ones (for hours, X.asfreq('h').ffill()), or fit the model "
+        "with WindowTransformer(missing='cut') to forecast from what is known. If the rows "
+        "are consecutive steps after all, drop the index: X.reset_index(drop=True)."
     )
 
 

@@ -48,7 +48,7 @@ def forecasts_from(
         o: _forecast_from(predictor, windows, table, columns, o, steps=steps)
         for o in (origins[0], origins[-1])
     }
-    if len(singly) < len(origins) and windows.read_directly:
+    if len(singly) < len(origins) and windows.read_directly and not windows.cuts:
         together = _forecasts_together(
             predictor, windows, table, columns, origins, steps=steps
         )
@@ -85,7 +85,7 @@ def _forecast_from(
         steps=steps,
         index=index,
     )
-    return recursive_predictions(predictor, windows, rows)
+    return recursive_predictions(predictor, windows, rows)[:, 0]
 
 
 def _forecasts_together(

@@ -76,9 +76,11 @@ def make_rows(
         first = _first_values(future, columns)
         targets = targets.astype(np.result_type(targets, first), copy=False)
         targets[len(known)] = first
-    read = list(columns.others if horizon else range(len(columns.names)))
+    read = list(columns.others if horizon else columns.features)
     n_future = 0 if future is None else len(future)
-    common = (columns, horizon, len(known), n_future, targets, labels)
+    # Without known rows the joined ones end in one that stands for the last of them.
+    last = np.array([len(known) - 1 if len(known) else steps])
+    common = (columns, horizon, len(known), n_future, targets, labels, last)
     if isinstance(known, pd.DataFrame):
         joined = joined_table(known, future, read, steps=steps)
         return TableRows(*common, joined=joined, index=index)
@@ -125,7 +127,9 @@ def _labels_ahead(
         if fitted is not None and isinstance(known.table, pd.DataFrame):
             index, labels = index_of(fitted.last), fitted
     elif isinstance(known.table, pd.DataFrame) and index is not None:
-        labels = known_labels(known.table, fitted, reach=windows.reach)
+        labels = known_labels(
+            known.table, fitted, reach=windows.reach, may_miss=windows.cuts
+        )
     future = None if ahead is None or ahead.index is None else ahead.table
     given = None if ahead is None else ahead.index
     if index is None and (given is None or _is_default(given)):

@@ -16,6 +16,7 @@ from sklstm.forecasting._intervals import check_coverage, with_bounds
 from sklstm.forecasting._quantiles import Predictor, fitted_quantiles
 from sklstm.forecasting._reading import read_rows
 from sklstm.forecasting._rows import Rows
+from sklstm.forecasting._series import SeriesRows, read_series_rows
 from sklstm.windows._requests import LastRows, UnknownPastError, requested_windows
 
 
@@ -163,11 +164,16 @@ def forecast(
     """
     windows = resolve_windows(model)
     predictor = _predictor(model, quantiles, errors, coverage)
-    rows = read_rows(model, windows, X, X_future, target=target, steps=int(steps))
+    read = read_rows if windows.groups is None else read_series_rows
+    found = read(model, windows, X, X_future, target=target, steps=int(steps))
+    rows = found.rows if isinstance(found, SeriesRows) else found
     try:
-        values, *levels = recursive_predictions(predictor, windows, rows)
+        predictions = recursive_predictions(predictor, windows, rows)
     except UnknownPastError as error:
         raise ValueError(str(error)) from error
+    if isinstance(found, SeriesRows):
+        return _of_series(predictions, found, predictor, errors, coverage)
+    values, *levels = predictions[:, 0]
     if not predictor.quantiles and errors is None:
         return rows.container(values)
     table = make_forecast(
@@ -180,6 +186,19 @@ def forecast(
     if errors is not None:
         return with_bounds(table, errors, 0.9 if coverage is None else coverage)
     return _levels(table, has_labels=rows.labels is not None)
+
+
+def _of_series(
+    predictions: NDArray[np.float64],
+    found: SeriesRows,
+    predictor: Predictor,
+    errors: pd.DataFrame | None,
+    coverage: float | Sequence[float] | None,
+) -> NDArray | pd.Series | pd.DataFrame:
+    """Return the forecasts of all series."""
+    if predictor.quantiles or errors is not None:
+        raise ValueError("TODO")
+    return found.container(predictions[0])
 
 
 def _predictor(model: Any, quantiles: bool, errors: Any, coverage: Any) -> Predictor:
@@ -223,7 +242,7 @@ def _levels(forecast: ForecastTable, *, has_labels: bool) -> NDArray | pd.DataFr
 def recursive_predictions(
     predictor: Predictor, windows: ModelWindows, rows: Rows
 ) -> NDArray[np.float64]:
-    """Return predictions (1 + n_levels, steps, n_values), block by block.
+    """Return predictions (1 + n_levels, n_series, steps, n_values), block by block.
 
     Each block is predicted from those before, of which only the first predictions are fed
     back, not the levels. A block is as many rows as there are steps between a window and
@@ -235,11 +254,11 @@ def recursive_predictions(
         n_rows = min(max(windows.horizon, 1), rows.steps - n_done)
         _check_future_is_known(rows, n_done)
         outputs = _predict_last(predictor, windows, rows, n_done, n_rows)
-        values = consecutive_steps(outputs, rows.columns)[:, : rows.steps - n_done]
+        values = consecutive_steps(outputs, rows.columns)[..., : rows.steps - n_done, :]
         rows.write(n_done, values[0])
         blocks.append(values)
-        n_done += values.shape[1]
-    return np.concatenate(blocks, axis=1)
+        n_done += values.shape[2]
+    return np.concatenate(blocks, axis=2)
 
 
 def consecutive_steps(outputs: NDArray, columns: Columns) -> NDArray:
@@ -281,13 +300,13 @@ def _check_future_is_known(rows: Rows, n_done: int) -> None:
 def _predict_last(
     predictor: Predictor, windows: ModelWindows, rows: Rows, first: int, n_rows: int
 ) -> NDArray[np.float64]:
-    """Return what is predicted for rows ahead: (1 + n_levels, n_rows, n_outputs)."""
-    table = rows.read_by(first, n_rows)
-    request = LastRows(n_rows, n_series=rows.n_known, only_these=windows.read_directly)
+    """Return what is predicted ahead: (1 + n_levels, n_series, n_rows, n_outputs)."""
+    table, n_asked = rows.read_by(first, n_rows), n_rows * rows.n_series
+    request = LastRows(n_asked, n_series=rows.n_known, only_these=windows.read_directly)
     try:
         # The values of the rows ahead that are not known yet are read by nothing.
         with requested_windows(windows.transformers, request), np.errstate(all="ignore"):
-            outputs = predictor.outputs(table)[:, -n_rows:]
+            outputs = predictor.outputs(table)[:, -n_asked:]
     except UnknownPastError:
         raise
     except ValueError as error:
@@ -297,7 +316,7 @@ def _predict_last(
             f"The prediction of step {first + 1} is not finite. Where predictions that are "
             "fed back in grow without bound, try fewer steps, or residual=True."
         )
-    return outputs
+    return outputs.reshape(len(outputs), n_rows, rows.n_series, -1).swapaxes(1, 2)
 
 
 def _explained(error: ValueError, rows: Rows, first: int) -> ValueError:

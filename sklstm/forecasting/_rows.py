@@ -13,11 +13,14 @@ from sklstm.forecasting._columns import Columns, Table
 
 @dataclass(frozen=True)
 class Rows(ABC):
-    """The rows of one forecast.
+    """The rows of one forecast, or of one for each of several series.
 
-    `targets`, of shape (n_known + steps, n_targets), are the columns of the target, into
-    which predictions are written. `n_future` counts the rows ahead whose other columns are
-    known, and `labels` are those of the rows ahead, where there is an index.
+    The known rows come first, and after them the rows ahead, step by step: row
+    ``n_known + k * n_series + i`` is the row `k` steps after the next of series `i`.
+    `targets`, of shape (n_known + steps * n_series, n_targets), are the columns of the
+    target, into which predictions are written. `n_future` counts the rows ahead whose other
+    columns are known, and `labels` are those of the rows ahead, where there is an index.
+    `last` is, for each series, the row that stands for values that are not known.
     """
 
     columns: Columns
@@ -26,27 +29,34 @@ class Rows(ABC):
     n_future: int
     targets: NDArray
     labels: pd.Index | None
+    last: NDArray[np.intp]
+
+    @property
+    def n_series(self) -> int:
+        """Number of series that are forecast."""
+        return len(self.last)
 
     @property
     def steps(self) -> int:
-        """Number of rows ahead."""
-        return len(self.targets) - self.n_known
+        """Number of rows ahead of each series."""
+        return (len(self.targets) - self.n_known) // self.n_series
 
     @abstractmethod
     def read_by(self, first: int, n_rows: int) -> Table:
         """Return the rows with which to predict `n_rows` rows ahead, from `first` on.
 
-        With ``horizon >= 1`` a window ends before the row that it predicts, and `n_rows` is
-        at most the horizon: no values of these rows are read, and copies of the last known
-        row stand for them.
+        They end in these rows, step by step, of each series. With ``horizon >= 1`` a window
+        ends before the row that it predicts, and `n_rows` is at most the horizon: no values
+        of these rows are read, and copies of the last known row stand for them.
         """
 
     def write(self, first: int, values: NDArray) -> None:
-        """Write predictions of shape (n, n_targets) into the rows that hold them."""
+        """Write predictions (n_series, n, n_targets) into the rows that hold them."""
         if self.columns.targets:
-            start = self.n_known + first + (0 if self.horizon else 1)
-            rows = self.targets[start : start + len(values)]
-            rows[:] = values[: len(rows)]
+            step = first + (0 if self.horizon else 1)
+            ahead = self.targets[self.n_known :].reshape(self.steps, self.n_series, -1)
+            rows = ahead[step : step + values.shape[1]]
+            rows[:] = values.swapaxes(0, 1)[: len(rows)]
 
     def container(self, values: NDArray) -> NDArray | pd.Series | pd.DataFrame:
         """Return predictions of shape (steps, n_values) with the labels that they have."""
@@ -61,12 +71,11 @@ class Rows(ABC):
 
     def _positions(self, first: int, n_rows: int) -> tuple[NDArray[np.intp], int]:
         """Return which joined rows are read, and from how many the targets are."""
-        stop = self.n_known + first
+        stop = self.n_known + first * self.n_series
         if not self.horizon:
-            return np.arange(stop + n_rows), stop + n_rows
-        # Without known rows the joined ones end in one that stands for the last of them.
-        last = self.n_known - 1 if self.n_known else self.steps
-        return np.append(np.arange(stop), np.full(n_rows, last)), stop
+            stop += n_rows * self.n_series
+            return np.arange(stop), stop
+        return np.append(np.arange(stop), np.tile(self.last, n_rows)), stop
 
 
 @dataclass(frozen=True)

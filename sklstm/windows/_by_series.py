@@ -18,11 +18,13 @@ from sklstm.windows._one_series import Context
 from sklstm.windows._panel import Panel, Pasts, panel_windows, segments, without_nan
 from sklstm.windows._panel_checks import (
     check_group_names,
+    check_known_past_of_series,
     check_series_labels,
     warn_of_gaps_before_series,
     warn_of_holes_in_series,
     warn_of_other_kind_of_labels,
 )
+from sklstm.windows._requests import ChosenSteps, Request
 from sklstm.windows._series_labels import (
     FittedSeriesLabels,
     SeriesLabels,
@@ -200,13 +202,19 @@ class ManySeries:
         rows: NDArray,
         keys: pd.Index,
         index: pd.Index | None,
+        *,
+        n_known: int | None = None,
     ) -> Windows:
-        """Return the windows of later rows, with the past of series that they continue."""
+        """Return the windows of later rows, with the past of series that they continue.
+
+        With `n_known`, the rows after so many are those that a forecast predicts: they
+        do not show whether a series continues the fitted one, and there are no warnings.
+        """
         panel = Panel.of(keys)
         names = series_names(panel.keys)
         check_group_names(names, fitted.names)
         numbers = pd.Index(fitted.names).get_indexer(pd.Index(names))
-        warns = self.context == "auto"
+        warns = self.context == "auto" and n_known is None
         like = None if fitted.labels is None else fitted.labels.like
         labels = check_series_labels(index, panel, warn=warns, like=like)
         found = self._relations(fitted, numbers, labels, warn=warns)
@@ -214,14 +222,37 @@ class ManySeries:
         follows = (numbers >= 0) & (self.context == "always")
         if self.context == "auto":
             follows = found.relation == "follows"
-            follows |= self._follows_by_rows(fitted, numbers, rows, panel, found)
+            known = panel if n_known is None else Panel.of(keys[:n_known])
+            follows |= self._follows_by_rows(fitted, numbers, rows, known, found)
             if self.cuts:
                 follows |= (found.relation == "gap") & (missing[panel.starts] > 0)
-            warn_of_gaps_before_series(found, panel, follows)
+            if warns:
+                warn_of_gaps_before_series(found, panel, follows)
         pasts = _pasts(fitted, numbers, follows)
-        if not self.cuts:
+        if not self.cuts and n_known is None:
             self._warn_of_holes(found, panel, pasts.counts)
         return self._windows(rows, panel, pasts, np.maximum(missing, 0))
+
+    def answer(
+        self,
+        fitted: FittedSeries,
+        rows: NDArray,
+        keys: pd.Index,
+        index: pd.Index | None,
+        request: Request,
+    ) -> NDArray | Windows:
+        """Return the windows that a forecast asks for; complete ones, or an error."""
+        lengths = {"seq_length": self.seq_length, "horizon": self.horizon}
+        if isinstance(request, ChosenSteps):
+            return request.windows(rows, rows[:0], **lengths)
+        windows = self.transform(fitted, rows, keys, index, n_known=request.n_series)
+        first = len(windows) - request.n_rows
+        asked = windows[first:]
+        if not self.cuts:
+            check_known_past_of_series(
+                asked.n_known, keys[first:], context=self.context, **lengths
+            )
+        return asked if request.only_these else windows
 
     def _relations(
         self,
@@ -249,11 +280,15 @@ class ManySeries:
         panel: Panel,
         found: SeriesRelations,
     ) -> NDArray[np.bool_]:
-        """Return which series of unknown relation do not start with their fitted rows."""
+        """Return which series of unknown relation do not start with their fitted rows.
+
+        `panel` has the first series, and all rows of theirs that show it; those without
+        rows follow.
+        """
         follows = (numbers >= 0) & (found.relation == "unknown")
-        asked = np.flatnonzero(follows)
+        asked = np.flatnonzero(follows[: len(panel)])
         if asked.size:
-            by_series = without_nan(panel.by_series(rows))
+            by_series = without_nan(panel.by_series(rows[: len(panel.series)]))
             counts = panel.counts[asked].astype(np.int64)
             if len(asked) < len(panel):
                 at = np.repeat(panel.starts[asked], counts) + segments(counts)

@@ -33,7 +33,7 @@ from sklstm.windows._holes import (
 from sklstm.windows._labels import Labels, table_index
 from sklstm.windows._mapped import JoinedWindows, is_mapped
 from sklstm.windows._panel import Panel, Pasts, panel_windows, without_nan
-from sklstm.windows._requests import Request
+from sklstm.windows._requests import LastRows, Request
 from sklstm.windows._spacing import Spacing
 from sklstm.windows._views import history_reach, history_windows
 from sklstm.windows._windows import Windows
@@ -227,8 +227,10 @@ class OneSeries:
 
     def answer(
         self, fitted: FittedOneSeries, series: NDArray, X: ArrayLike, request: Request
-    ) -> NDArray:
+    ) -> NDArray | Windows:
         """Return the windows that a forecast asks for; complete ones, or an error."""
+        if self.cuts and isinstance(request, LastRows):
+            return self._answer_cut(fitted, series, X, request)
         lengths = {"seq_length": self.seq_length, "horizon": self.horizon}
         n_needed = request.n_needed(len(series), **lengths)
         if n_needed:
@@ -240,6 +242,18 @@ class OneSeries:
                 **lengths,
             )
         return request.windows(series, fitted.context, **lengths)
+
+    def _answer_cut(
+        self, fitted: FittedOneSeries, series: NDArray, X: ArrayLike, request: LastRows
+    ) -> NDArray | Windows:
+        """Return windows that know what is known, complete or not."""
+        labels = check_labels(X, like=fitted.labels, warn=False)
+        spacing = spacing_of_both(fitted.labels, labels)
+        missing = later_missing(fitted.labels, labels, spacing, n_rows=len(series))
+        missing[0] = self._gap(fitted, labels, spacing)
+        continues = missing[0] > 0 or self._is_next(fitted, series, X, request)
+        windows = self.windows(series, missing, fitted if continues else None)
+        return windows[len(windows) - request.n_rows :] if request.only_these else windows
 
     def _is_next(
         self, fitted: FittedOneSeries, series: NDArray, X: ArrayLike, request: Request

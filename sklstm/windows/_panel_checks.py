@@ -16,8 +16,12 @@ from sklstm.windows._labels import (
     read_labels,
 )
 from sklstm.windows._panel import Panel
+from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._series_labels import SeriesLabels, SeriesRelations
+from sklstm.windows._views import history_reach
 from sklstm.windows._warnings import warn_caller
+
+NEVER = " context='never' keeps the fitted rows from being their past."
 
 
 def check_series_labels(
@@ -129,6 +133,31 @@ def check_group_names(keys: NDArray, fitted: NDArray) -> None:
             f"was fitted on series such as {fitted[0].item()!r}. Convert the names to one "
             "type."
         )
+
+
+def check_known_past_of_series(
+    n_known: NDArray[np.integer],
+    keys: pd.Index,
+    *,
+    context: str,
+    seq_length: int,
+    horizon: int,
+) -> None:
+    """Check that the windows that a forecast asks for are complete, of every series."""
+    is_short = n_known < seq_length
+    if not is_short.any():
+        return
+    reach = history_reach(seq_length, horizon)
+    row = int(is_short.argmax())
+    others = keys[is_short].nunique() - 1
+    raise UnknownPastError(
+        f"A forecast with seq_length={seq_length} and horizon={horizon} reads the {reach} "
+        f"steps before it, of which {int(seq_length - n_known[row])} are not known in the "
+        f"series {keys[row]!r}{f', and some in {others} others' if others else ''}: X has "
+        "too few rows of it, and they are not the steps that follow the fitted ones."
+        f"{NEVER * (context == 'never')} Pass at least the last {reach} rows of each "
+        "series, or leave out those that are shorter."
+    )
 
 
 def warn_of_holes_in_series(

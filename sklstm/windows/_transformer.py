@@ -535,18 +535,14 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._last_labels,
         )
 
-    def _windows_by_series(self, X: ArrayLike) -> Windows:
+    def _windows_by_series(self, X: ArrayLike) -> NDArray | Windows:
         """Return the windows of later rows of several series."""
-        if request_for(self) is not None:
-            raise ValueError(
-                "Forecasts are not made from windows with groups. Fit a model without "
-                "groups on one series, and forecast that."
-            )
         rows, table = self._check_table(X, reset=False)
         check_window_lengths(**self._lengths(), series=rows)
-        return self._many_series().transform(
-            self._fitted_many(), rows, table.keys, table.index
-        )
+        many, fitted, request = self._many_series(), self._fitted_many(), request_for(self)
+        if request is not None:
+            return many.answer(fitted, rows, table.keys, table.index, request)
+        return many.transform(fitted, rows, table.keys, table.index)
 
     def _fitted_many(self) -> FittedSeries:
         return FittedSeries.from_state(self.series_, self.context_, self._series_state)
