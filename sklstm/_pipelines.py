@@ -146,6 +146,19 @@ def resolve_windows(model: Any) -> ModelWindows:
     return ModelWindows(found, read_directly=is_direct)
 
 
+def unfitted_groups(model: Any) -> str | int | None:
+    """Return the `groups` of the window transformers of a model, fitted or not."""
+    parts = [model, *model.get_params().values()] if hasattr(model, "get_params") else []
+    transformers = [part for part in parts if isinstance(part, WindowTransformer)]
+    return transformers[0].groups if transformers else None
+
+
+def moves_columns(model: Any) -> bool:
+    """Return whether a ColumnTransformer is among the parts of a model."""
+    parts = model.get_params().values() if hasattr(model, "get_params") else []
+    return any(isinstance(part, ColumnTransformer) for part in parts)
+
+
 def prediction_horizon(model: Any) -> int:
     """Return how many steps ahead a model predicts; 1 if it cuts no windows itself."""
     windows = next(_iter_window_transformers(model), None)
@@ -158,13 +171,6 @@ def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
     else:
         for part in _fitted_parts(estimator):
             yield from _iter_window_transformers(part)
-
-
-def iter_parts(estimator: Any) -> Iterator[Any]:
-    """Return a fitted estimator and all those inside it."""
-    yield estimator
-    for part in _fitted_parts(estimator):
-        yield from iter_parts(part)
 
 
 def _fitted_parts(estimator: Any) -> list[Any]:

@@ -24,19 +24,28 @@ from sklstm._sklearn_compat import (
 from sklstm.forecasting._baselines import Baseline, check_baselines, repeated_values
 from sklstm.forecasting._columns import (
     Columns,
-    Table,
     check_columns,
     check_table,
     column_names,
     rows_of,
 )
-from sklstm.forecasting._folds import check_folds, n_fitted_rows, true_values
-from sklstm.forecasting._origins import forecasts_from, one_step_predictions
+from sklstm.forecasting._folds import (
+    check_folds,
+    check_series_folds,
+    n_fitted_rows,
+    n_seen_rows,
+    true_values,
+)
+from sklstm.forecasting._layout import Layout
+from sklstm.forecasting._origins import (
+    chosen_predictions,
+    forecasts_from,
+    one_step_predictions,
+)
 from sklstm.forecasting._progress import Backtest
 from sklstm.forecasting._quantiles import Predictor, fitted_quantiles, level_column
 from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
 from sklstm.windows._holes import own_holes, own_spacing
-from sklstm.windows._labels import table_index
 from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._warnings import warn_caller
 
@@ -193,22 +202,29 @@ def backtest(
     [...]
     """
     table, has_index = check_table(X, "X")
-    columns = check_columns(column_names(table), target)
+    layout = Layout.of(model, table, y, has_index=has_index)
+    columns = check_columns(column_names(table), target, group=layout.group)
     check_same_order(X, y)
     task = _Backtest(
         model,
         X,
         y,
-        table,
+        layout,
         columns,
-        labels=_row_labels(X, y, len(table), has_index=has_index),
         steps=None if steps is None else int(steps),
         every=int(every or steps or 1),
         refit=refit,
         params=params or {},
         seasons=check_baselines(baseline),
     )
-    folds = check_folds(cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit)
+    if layout.keys is None:
+        folds = check_folds(
+            cv, X, y, groups, n_rows=len(table), steps=task.steps, refit=refit
+        )
+    else:
+        folds = check_series_folds(
+            cv, X, y, groups, layout=layout, steps=task.steps, refit=refit
+        )
     progress = Backtest(model)
 
     def run_folds(contexts: list[CallbackContext]) -> list[pd.DataFrame]:
@@ -221,15 +237,8 @@ def backtest(
 
     parts = progress.run(X, y, len(folds), run_folds)
     if not refit:
-        task.warn_of_fitted_rows(min(int(test[0]) for _, test in folds))
+        task.warn_of_fitted_rows([test for _, test in folds])
     return pd.concat(parts, ignore_index=True)
-
-
-def _row_labels(X: Any, y: Any, n_rows: int, *, has_index: bool) -> pd.Index:
-    index = table_index(X) if has_index else table_index(y)
-    if index is None or len(index) != n_rows:
-        return pd.RangeIndex(n_rows)
-    return index.to_flat_index()
 
 
 @dataclass(frozen=True)
@@ -239,9 +248,8 @@ class _Backtest:
     model: Any
     X: Any
     y: Any
-    table: Table
+    layout: Layout
     columns: Columns
-    labels: pd.Index
     steps: int | None
     every: int
     refit: bool
@@ -275,8 +283,16 @@ class _Backtest:
         """Return the forecasts of a fitted model from the origins in the test rows."""
         windows = resolve_windows(model)
         predictor = Predictor(model, fitted_quantiles(model))
-        y_true = true_values(self.table, self.y, self.columns, horizon=windows.horizon)
-        self._warn_of_holes(windows, test)
+        layout = self.layout
+        y_true = true_values(
+            layout.table,
+            np.asarray(self.y)[layout.order] if layout.keys is not None else self.y,
+            self.columns,
+            horizon=windows.horizon,
+            starts=layout.starts,
+        )
+        if layout.keys is None:
+            self._warn_of_holes(windows, test)
         try:
             origins, first_step, predicted = self._predictions(predictor, windows, test)
         except UnknownPastError as error:
@@ -285,18 +301,24 @@ class _Backtest:
         step = np.arange(first_step, first_step + y_pred.shape[1])
         rows = origins[:, np.newaxis] + step  # (n_origins, steps)
         shape = y_pred.shape  # (n_origins, steps, n_values)
-        columns = {
-            "fold": np.full(y_pred.size, number),
-            "origin": _repeated(origins[:, np.newaxis, np.newaxis], shape),
+        origin = _repeated(origins[:, np.newaxis, np.newaxis], shape)
+        columns: dict[str, NDArray | pd.Index] = {"fold": np.full(y_pred.size, number)}
+        if layout.keys is not None:
+            columns[layout.name] = layout.keys[origin]
+            origin = layout.order[origin]
+        columns |= {
+            "origin": origin,
             "step": _repeated(step[:, np.newaxis], shape),
-            "label": self.labels[_repeated(rows[:, :, np.newaxis], shape)],
+            "label": layout.labels[_repeated(rows[:, :, np.newaxis], shape)],
         }
         if shape[2] > 1:
             names = pd.Index(self.columns.target_names or list(range(shape[2])))
             columns["target"] = names[_repeated(np.arange(shape[2]), shape)]
         columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
         for name, season in self.seasons.items():
-            columns[name] = repeated_values(y_true, origins, step, season).ravel()
+            starts = layout.starts[origins]
+            values = repeated_values(y_true, origins, step, season, starts=starts)
+            columns[name] = values.ravel()
         for quantile, values in zip(predictor.quantiles, levels, strict=True):
             columns[level_column(quantile)] = values.ravel()
         return pd.DataFrame(columns)
@@ -308,22 +330,62 @@ class _Backtest:
 
         Their shape is (1 + n_levels, n_origins, steps, n_values).
         """
+        table = self.layout.table
         if self.steps is None:
-            known = rows_of(self.table, slice(int(test[-1]) + 1))
-            outputs = one_step_predictions(predictor, windows, known, len(test))
+            if self.layout.keys is None:
+                known = rows_of(table, slice(int(test[-1]) + 1))
+                outputs = one_step_predictions(predictor, windows, known, len(test))
+            else:
+                test = self._with_past(test, windows)
+                outputs = chosen_predictions(predictor, windows, table, test)
             n_values = len(self.columns.targets) or outputs.shape[2]
             step = max(windows.horizon, 1)
             return test - step, step, outputs[:, :, np.newaxis, :n_values]
-        origins = np.arange(test[0] - 1, test[-1] - self.steps + 1, self.every)
+        origins = self._origins(test, windows, self.steps)
         y_pred = forecasts_from(
-            predictor, windows, self.table, self.columns, origins, steps=self.steps
+            predictor,
+            windows,
+            table,
+            self.columns,
+            origins,
+            steps=self.steps,
+            starts=self.layout.starts[origins],
         )
         return origins, 1, y_pred
 
+    def _origins(
+        self, test: NDArray[np.intp], windows: ModelWindows, steps: int
+    ) -> NDArray[np.intp]:
+        """Return the origins in the test rows, of each series where there are several."""
+        if self.layout.keys is None:
+            return np.arange(test[0] - 1, test[-1] - steps + 1, self.every)
+        origins = []
+        for rows in self.layout.by_series(test):
+            # A series that is new begins with rows that have too few before them.
+            first = max(rows[0], self.layout.starts[rows[0]] + windows.reach) - 1
+            origins.append(np.arange(first, rows[-1] - steps + 1, self.every))
+        found = np.concatenate(origins)
+        if not len(found):
+            raise ValueError(
+                f"No series has test rows for an origin: steps={steps} rows ahead, after "
+                f"{windows.reach} rows before them. Lower steps, or pass more rows."
+            )
+        return found
+
+    def _with_past(self, test: NDArray[np.intp], windows: ModelWindows) -> NDArray[np.intp]:
+        """Return the test rows whose windows are complete."""
+        found = test[test - self.layout.starts[test] >= windows.reach]
+        if not len(found):
+            raise ValueError(
+                f"No test row has the {windows.reach} rows of its series before it that "
+                "its window reads. Pass more rows."
+            )
+        return found
+
     def _warn_of_holes(self, windows: ModelWindows, test: NDArray[np.intp]) -> None:
         """Warn where windows of test rows reach across labels that are missing."""
-        if isinstance(self.table, pd.DataFrame):
-            labels = check_labels(self.table.iloc[: int(test[-1]) + 1], warn=False)
+        if isinstance(self.layout.table, pd.DataFrame):
+            labels = check_labels(self.layout.table.iloc[: int(test[-1]) + 1], warn=False)
             holes = own_holes(labels, own_spacing(labels)).seen_from(int(test[0]))
             warn_of_holes(
                 holes,
@@ -333,16 +395,23 @@ class _Backtest:
                 horizon=windows.horizon,
             )
 
-    def warn_of_fitted_rows(self, first: int) -> None:
+    def warn_of_fitted_rows(self, tests: list[NDArray[np.intp]]) -> None:
         """Warn if a fitted model has seen rows that it was to forecast."""
         windows = resolve_windows(self.model)
-        n_fitted = n_fitted_rows(self.model, windows, self.table)
-        if n_fitted > first:
+        if self.layout.keys is not None:
+            n_seen = n_seen_rows(windows, self.layout, tests)
+            seen = f"on {n_seen} of the test rows"
+        else:
+            first = min(int(test[0]) for test in tests)
+            n_fitted = n_fitted_rows(self.model, windows, self.layout.table)
+            n_seen = n_fitted - first
+            seen = f"on the first {n_fitted} rows of X, and the test rows begin with row "
+            seen += str(first)
+        if n_seen > 0:
             warn_caller(
-                f"refit=False, but the model was fitted on the first {n_fitted} rows of X, "
-                f"and the test rows begin with row {first}: it has seen what it forecasts, "
-                "and the errors of forecasts to come will be larger. Fit the model on the "
-                "rows before, or set refit=True."
+                f"refit=False, but the model was fitted {seen}: it has seen what it "
+                "forecasts, and the errors of forecasts to come will be larger. Fit the "
+                "model on the rows before, or set refit=True."
             )
 
 

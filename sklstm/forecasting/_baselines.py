@@ -47,13 +47,19 @@ def column_of(baseline: Baseline) -> str:
 
 
 def repeated_values(
-    y: NDArray[np.float64], origins: NDArray[np.intp], steps: NDArray[np.intp], season: int
+    y: NDArray[np.float64],
+    origins: NDArray[np.intp],
+    steps: NDArray[np.intp],
+    season: int,
+    *,
+    starts: NDArray[np.intp] | int = 0,
 ) -> NDArray[np.float64]:
     """Return the last `season` values of `y` up to each origin, repeated.
 
-    Of the shape (n_origins, n_steps, …); `steps` count from 1. NaN where there are fewer.
+    Of the shape (n_origins, n_steps, …); `steps` count from 1. NaN before the first row of
+    the series of an origin, which is among `starts`.
     """
     rows = origins[:, np.newaxis] - season + 1 + (steps - 1) % season
     values = y[np.maximum(rows, 0)]
-    values[rows < 0] = np.nan
+    values[rows < np.reshape(starts, (-1, 1))] = np.nan
     return values

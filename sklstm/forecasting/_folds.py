@@ -4,13 +4,17 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 
 from sklstm._pipelines import ModelWindows
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array
+from sklstm.forecasting._layout import Layout
 from sklstm.forecasting._origins import continues_fitted_rows
 from sklstm.windows._checks import check_labels
+from sklstm.windows._groups import series_names
+from sklstm.windows._labels import inferred_index, read_labels
 
 
 def check_folds(
@@ -44,8 +48,60 @@ def check_folds(
     return folds
 
 
+def check_series_folds(
+    cv: Any, X: Any, y: Any, groups: Any, *, layout: Layout, steps: int | None, refit: bool
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return the folds of a table of several series.
+
+    Training rows are positions in the passed table, test rows those in the sorted one. The
+    test rows of each series are consecutive, and come after its training rows.
+    """
+    cv = TimeSeriesSplit(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
+    folds, rows = [], np.arange(len(layout.order))
+    if groups is None and layout.keys is not None and _splits_by_group(cv):
+        groups = pd.Series(layout.keys, layout.order).sort_index().to_numpy()
+    for number, (train, test) in enumerate(cv.split(X, y, groups)):
+        train, tested = rows[train], layout.places(rows[test])
+        last = np.full(
+            len(rows), -1
+        )  # the last training row of the series that starts there
+        trained = layout.places(train)
+        last[layout.starts[trained]] = trained
+        for of_series in layout.by_series(tested):
+            first = int(of_series[0])
+            where = f"The test rows of fold {number}{layout.name_of(first)}"
+            if (np.diff(of_series) != 1).any():
+                raise ValueError(
+                    f"{where} are not consecutive rows in time order. Use a splitter by "
+                    "time, or one by series such as GroupKFold."
+                )
+            if refit and last[layout.starts[first]] >= first:
+                raise ValueError(
+                    f"{where} begin before the last training row of this series: the "
+                    "forecasts would know the future. Use a splitter by time, such as "
+                    "TimeSeriesSplit on rows sorted by time, or by series, such as "
+                    "GroupKFold."
+                )
+        folds.append((train, tested))
+    if not folds:
+        raise ValueError(f"cv={cv!r} gives no folds. Pass a splitter or a list of them.")
+    return folds
+
+
+def _splits_by_group(cv: Any) -> bool:
+    """Return whether a splitter such as GroupKFold asks for groups."""
+    if not hasattr(cv, "get_metadata_routing"):
+        return False
+    return bool(cv.get_metadata_routing().split.requests.get("groups"))
+
+
 def true_values(
-    table: Table, y: Any, columns: Columns, *, horizon: int
+    table: Table,
+    y: Any,
+    columns: Columns,
+    *,
+    horizon: int,
+    starts: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
     """Return the true values (n_rows, n_values), checked against the target's columns."""
     y_true = np.asarray(y, dtype=np.float64)
@@ -63,6 +119,8 @@ def true_values(
     if held.shape == y_true.shape:
         expected = y_true if horizon else y_true[:-1]
         differs = ~np.isclose(held if horizon else held[1:], expected, 1e-6, equal_nan=True)
+        if not horizon and starts is not None:
+            differs[np.diff(starts) > 0] = False  # from one series to the next
         if not differs.any():
             return y_true
         row = int(differs.any(axis=1).argmax()) + (0 if horizon else 1)
@@ -88,3 +146,23 @@ def n_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> int:
         return 0
     lengths = windows.transformers[0]._first_rows["lengths"]
     return int(lengths[-1]) if len(lengths) else 0
+
+
+def n_seen_rows(
+    windows: ModelWindows, layout: Layout, tests: list[NDArray[np.intp]]
+) -> int:
+    """Return how many test rows of several series a model was fitted on, by their labels.
+
+    0 where there are no labels, which alone tell.
+    """
+    fitted = windows.fitted_series()
+    if fitted.labels is None or layout.keys is None:
+        return 0
+    rows = np.unique(np.concatenate(tests))
+    codes, keys = pd.factorize(layout.keys[rows])
+    numbers = pd.Index(fitted.names).get_indexer(pd.Index(series_names(keys)))[codes]
+    labels = read_labels(inferred_index(pd.Index(layout.labels[rows])))
+    like = fitted.labels
+    if labels is None or labels.kind != like.like.kind or not like.is_like(labels):
+        return 0
+    return int(((numbers >= 0) & (labels.values <= like.lasts[numbers])).sum())

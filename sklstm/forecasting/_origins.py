@@ -39,13 +39,18 @@ def forecasts_from(
     origins: NDArray[np.intp],
     *,
     steps: int,
+    starts: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
     """Return the forecasts from each origin: (1 + n_levels, n_origins, steps, n_values).
 
-    Columns that are no targets are read from `table`, also ahead of an origin.
+    Columns that are no targets are read from `table`, also ahead of an origin. `starts`
+    has the first row of the series of each origin.
     """
+    start_of = dict(
+        zip(origins, [0] * len(origins) if starts is None else starts, strict=True)
+    )
     singly = {
-        o: _forecast_from(predictor, windows, table, columns, o, steps=steps)
+        o: _forecast_from(predictor, windows, table, columns, start_of[o], o, steps=steps)
         for o in (origins[0], origins[-1])
     }
     if len(singly) < len(origins) and windows.read_directly and not windows.cuts:
@@ -58,7 +63,7 @@ def forecasts_from(
             return together
     for origin in origins[1:-1]:
         singly[origin] = _forecast_from(
-            predictor, windows, table, columns, origin, steps=steps
+            predictor, windows, table, columns, start_of[origin], origin, steps=steps
         )
     return np.stack([singly[origin] for origin in origins], axis=1)
 
@@ -68,17 +73,19 @@ def _forecast_from(
     windows: ModelWindows,
     table: Table,
     columns: Columns,
+    first: int,
     origin: int,
     *,
     steps: int,
 ) -> NDArray[np.float64]:
+    """Return the forecast from one origin, given the rows of its series from `first` on."""
     start, stop = origin + 1, origin + 1 + steps
     future = rows_of(table, slice(start, stop))
-    if windows.horizon:
-        future = columns_of(future, list(columns.others))
-    index = table.index[:stop] if isinstance(table, pd.DataFrame) else None
+    read = columns.others if windows.horizon else columns.features
+    future = columns_of(future, list(read))
+    index = table.index[first:stop] if isinstance(table, pd.DataFrame) else None
     rows = make_rows(
-        rows_of(table, slice(start)),
+        rows_of(table, slice(first, start)),
         future,
         columns,
         horizon=windows.horizon,
@@ -197,6 +204,24 @@ def one_step_predictions(
     request = LastRows(n_rows, n_series=len(table), only_these=windows.read_directly)
     with requested_windows(windows.transformers, request):
         return predictor.outputs(table)[:, -n_rows:]
+
+
+def chosen_predictions(
+    predictor: Predictor, windows: ModelWindows, table: Table, rows: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return predictions of rows of several series, each from the true steps before it.
+
+    Their shape is (1 + n_levels, n_rows, n_outputs). The steps are in the table.
+    """
+    if windows.read_directly and not windows.cuts:
+        last = rows[:, np.newaxis] - windows.horizon
+        steps = last - np.arange(windows.seq_length - 1, -1, -1)
+        request = ChosenSteps(steps, n_series=len(table))
+        with requested_windows(windows.transformers, request):
+            return predictor.outputs(table)
+    request_all = LastRows(1, n_series=len(table), only_these=False)
+    with requested_windows(windows.transformers, request_all):
+        return predictor.outputs(table)[:, rows]
 
 
 def continues_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> bool:

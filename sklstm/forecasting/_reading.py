@@ -174,7 +174,8 @@ def _first_values(future: Table | None, columns: Columns) -> NDArray:
     """Return the last true values, which X_future holds in its first row."""
     first = np.array([np.nan])
     if future is not None:
-        first = float_array(columns_of(rows_of(future, slice(1)), list(columns.targets)))[0]
+        places = [columns.features.index(j) for j in columns.targets]
+        first = float_array(columns_of(rows_of(future, slice(1)), places))[0]
     if not np.isfinite(first).all():
         raise ValueError(
             "With horizon=0 a row's own values are in its window, and the column of the "

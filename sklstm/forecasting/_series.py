@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
 
-from sklstm._pipelines import ModelWindows, iter_parts
+from sklstm._pipelines import ModelWindows, moves_columns
 from sklstm.forecasting._columns import (
     Columns,
     Table,
@@ -74,13 +73,10 @@ class SeriesTable:
         return np.split(self.order, np.cumsum(self.panel.counts)[:-1])
 
 
-def locate_groups(model: Any, windows: ModelWindows, table: Table) -> str | int:
+def locate_groups(model: Any, groups: str | int, table: Table) -> str | int:
     """Return how the series of a table are named before the steps of a model."""
-    groups = windows.groups
-    assert groups is not None
     if not isinstance(groups, str):
-        moves = any(isinstance(part, ColumnTransformer) for part in iter_parts(model))
-        if moves:
+        if moves_columns(model):
             raise ValueError(
                 f"groups={groups!r} is a position among the columns that a "
                 "ColumnTransformer returns, so that it does not tell which column of X "
@@ -161,7 +157,8 @@ def read_series_rows(
         table = _fitted_stand_ins(model, windows, fitted)
     else:
         table, _ = check_table(X, "X")
-    known = SeriesTable.of(table, locate_groups(model, windows, table))
+    assert windows.groups is not None
+    known = SeriesTable.of(table, locate_groups(model, windows.groups, table))
     columns = check_columns(column_names(table), target, group=known.column)
     ahead = _Ahead.of(X_future, known, columns, with_targets=not windows.horizon)
     labels = _labels_by_series(
@@ -237,10 +234,11 @@ def _group_in_array(table: NDArray, known: SeriesTable, columns: Columns) -> int
 def _fitted_stand_ins(model: Any, windows: ModelWindows, fitted: FittedSeries) -> Table:
     """Return a row of zeros for each fitted series, with the fitted columns."""
     groups, n_series = windows.groups, len(fitted.names)
+    assert groups is not None
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         table = pd.DataFrame(0.0, pd.RangeIndex(n_series), list(names))
-        groups = locate_groups(model, windows, table)
+        groups = locate_groups(model, groups, table)
         if isinstance(groups, str) and groups not in table:
             inner = pd.RangeIndex(n_series)
             index = [pd.Index(fitted.names), inner]
@@ -276,8 +274,9 @@ def _labels_by_series(
         has_labels = fitted.labels is not None and isinstance(known.table, pd.DataFrame)
     else:
         usable = check_series_labels(known.index, panel, warn=False)
-        has_labels = usable is not None
-    given = ahead is not None and ahead.index is not None and not _numbers_rows(ahead.index)
+        has_labels = usable is not None and not _numbers_rows(known.index, fitted)
+    given = ahead is not None and ahead.index is not None
+    given = given and not _numbers_rows(ahead.index, fitted)
     if not has_labels and not given:
         return None
     found: list[pd.Index] = []
@@ -310,8 +309,14 @@ def _labels_by_series(
     return found
 
 
-def _numbers_rows(index: pd.Index) -> bool:
-    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+def _numbers_rows(index: pd.Index | None, fitted: FittedSeries) -> bool:
+    """Return whether labels are integers that number rows, as those of a part of a table.
+
+    They do where the fitted rows had no labels that say anything of time.
+    """
+    if index is None or fitted.labels is not None:
+        return index is None
+    return index.nlevels == 1 and inferred_index(index).dtype.kind in "iu"
 
 
 def _key_of(index: pd.Index, summary: FittedLabels | None) -> Any:

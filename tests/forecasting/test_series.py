@@ -433,6 +433,7 @@ def test_a_forecast_is_whole_or_an_error_of_ours(starts, counts, n_future, shift
             told = str(error)
             assert any(word in told for word in ("X", "forecast", "series"))
             return
+        event("a forecast")
         for unit in X.index.get_level_values(0).unique():
             alone = forecast(MODEL, X.loc[[unit]], X_future=future.loc[[unit]], **arguments)
             assert_same(got.loc[[unit]], alone)
