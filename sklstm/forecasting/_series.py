@@ -275,8 +275,7 @@ def _labels_by_series(
     else:
         usable = check_series_labels(known.index, panel, warn=False)
         has_labels = usable is not None and not _numbers_rows(known.index, fitted)
-    given = ahead is not None and ahead.index is not None
-    given = given and not _numbers_rows(ahead.index, fitted)
+    given = ahead is not None and not _numbers_rows(ahead.index, fitted)
     if not has_labels and not given:
         return None
     found: list[pd.Index] = []
