@@ -166,6 +166,8 @@ def _check_nan_is_unknown(table: NDArray, incomplete: NDArray[np.integer]) -> No
 def _check_window_range(windows: Windows) -> None:
     values = windows.values
     # fmin and fmax ignore NaN, and reduce without a copy.
+    if not values.size:  # windows that know no step
+        return
     low = float(np.fmin.reduce(values, axis=None))
     high = float(np.fmax.reduce(values, axis=None))
     if np.isinf(low) or np.isinf(high):

@@ -291,7 +291,7 @@ class _Backtest:
             horizon=windows.horizon,
             starts=layout.starts,
         )
-        if layout.keys is None:
+        if layout.keys is None and not windows.cuts:
             self._warn_of_holes(windows, test)
         try:
             origins, first_step, predicted = self._predictions(predictor, windows, test)

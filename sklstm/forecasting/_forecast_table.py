@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,36 @@ from sklstm.forecasting._quantiles import level_column
 from sklstm.windows._warnings import warn_caller
 
 NEEDED = ("step", "y_true", "y_pred")
+OWN_COLUMNS = ("fold", "origin", "step", "label", "target", "y_true")
 
 
 @dataclass(frozen=True)
 class ForecastTable:
     """A forecast: a column for each target, and the same of each level, if there are any.
 
-    With levels, `values` are those of the median, or of the only level.
+    With levels, `values` are those of the median, or of the only level. `keys` name the
+    series of each row, where there are several, and `key_name` is what they are called.
     """
 
     values: pd.DataFrame
     levels: dict[float, pd.DataFrame]
+    keys: pd.Index | None = None
+    key_name: Hashable = None
+
+    @property
+    def steps(self) -> NDArray[np.integer]:
+        """Step of each row, from 1, in its series."""
+        if self.keys is None:
+            return np.arange(1, len(self.values) + 1)
+        return np.asarray(pd.Series(0, self.keys).groupby(level=0).cumcount()) + 1
+
+    @property
+    def labels(self) -> pd.Index:
+        """Labels of the rows, without the names of series."""
+        index = self.values.index
+        if self.keys is not None and isinstance(index, pd.MultiIndex):
+            return index.droplevel(self.key_name)
+        return index
 
     @property
     def targets(self) -> list[Hashable]:
@@ -53,7 +72,8 @@ def check_forecast(y_pred: Any, errors: pd.DataFrame) -> ForecastTable:
     levels = levels_of_errors(errors)
     values = y_pred.to_frame() if isinstance(y_pred, pd.Series) else y_pred
     if isinstance(values, pd.DataFrame):
-        forecast = _of_table(values)
+        name, keys, values = _series_of(values, errors)
+        forecast = replace(_of_table(values), keys=keys, key_name=name)
     else:
         n_targets = errors["target"].nunique() if "target" in errors else 1
         forecast = _of_array(np.asarray(values, dtype=np.float64), levels, n_targets)
@@ -72,6 +92,23 @@ def check_forecast(y_pred: Any, errors: pd.DataFrame) -> ForecastTable:
             "meant."
         )
     return forecast
+
+
+def _series_of(
+    table: pd.DataFrame, errors: pd.DataFrame
+) -> tuple[Hashable, pd.Index | None, pd.DataFrame]:
+    """Return what tells series apart, their names by row, and the other columns."""
+    for name in errors.columns:
+        if name in OWN_COLUMNS or str(name).startswith(("y_pred", "y_last")):
+            continue
+        if name in table.index.names:
+            return name, table.index.get_level_values(name), table
+        if name in table.columns:  # also where columns have further levels
+            keys = table[name]
+            keys = keys.iloc[:, 0] if isinstance(keys, pd.DataFrame) else keys
+            rest = table.drop(columns=name, level=0) if table.columns.nlevels > 1 else None
+            return name, pd.Index(keys), table.drop(columns=name) if rest is None else rest
+    return None, None, table
 
 
 def _of_table(table: pd.DataFrame) -> ForecastTable:

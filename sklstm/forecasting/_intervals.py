@@ -1,6 +1,7 @@
 """conformal_interval: bounds around a forecast from the errors of a backtest."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -25,7 +26,7 @@ from sklstm.forecasting._quantiles import level_column
         "errors": [pd.DataFrame],
         "coverage": [Real, "array-like"],
         "symmetric": ["boolean"],
-        "by": [callable, None],
+        "by": [callable, str, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -35,7 +36,7 @@ def conformal_interval(
     coverage: float | Sequence[float] = 0.9,
     *,
     symmetric: bool = True,
-    by: Callable[[pd.Index], Any] | None = None,
+    by: Callable[[pd.Index], Any] | str | None = None,
 ) -> pd.DataFrame:
     """Bounds around a forecast that hold as often as its past errors say.
 
@@ -71,16 +72,19 @@ def conformal_interval(
         Whether both bounds are as far from the forecast. False takes each from its own
         tail, which follows skewed errors and needs twice as many of them.
 
-    by : callable, default=None
-        Tells errors apart by their labels instead of by their step: `by` gets the labels of
-        rows as an index and returns a value for each, such as ``lambda day: day.month``.
-        Bounds then come from the errors of the same value, of all steps.
+    by : callable or str, default=None
+        A callable tells errors apart by their labels instead of by their step: it gets the
+        labels of rows as an index and returns a value for each, such as ``lambda day:
+        day.month``. Bounds then come from the errors of the same value, of all steps. Of
+        several series, the errors of all are pooled by default; the name of the level or
+        column that tells them apart takes those of each series for itself.
 
     Returns
     -------
     bounds : DataFrame of shape (steps, 2)
-        Columns `lower` and `upper`, with the index of `y_pred`. With several coverages the
-        columns have a level for them before, and with several targets one before that.
+        Columns `lower` and `upper`, with the index of `y_pred` and, if it has one, its
+        column of series before them. With several coverages the columns have a level for
+        them before, and with several targets one before that.
 
     Raises
     ------
@@ -134,7 +138,12 @@ def conformal_interval(
     levels = check_coverage(coverage)
     forecast = check_forecast(y_pred, errors)
     table = bounds(forecast, errors, levels, symmetric=symmetric, by=by)
-    return table if np.ndim(coverage) else table.droplevel("coverage", axis=1)
+    table = table if np.ndim(coverage) else table.droplevel("coverage", axis=1)
+    if forecast.keys is not None and forecast.key_name not in table.index.names:
+        rest = [""] * (table.columns.nlevels - 1)
+        name: Any = (forecast.key_name, *rest) if rest else forecast.key_name
+        table.insert(0, name, forecast.keys)
+    return table
 
 
 def bounds(
@@ -143,7 +152,7 @@ def bounds(
     coverages: list[float],
     *,
     symmetric: bool = True,
-    by: Callable[[pd.Index], Any] | None = None,
+    by: Callable[[pd.Index], Any] | str | None = None,
 ) -> pd.DataFrame:
     """Return the bounds of all coverages, with a level of columns for them.
 
@@ -177,7 +186,7 @@ def with_bounds(
             "the same model."
         )
     if forecast.levels and not levels_of_errors(errors):
-        forecast = ForecastTable(forecast.values, {})
+        forecast = replace(forecast, levels={})
     check_errors(errors, forecast)
     table = bounds(forecast, errors, check_coverage(coverage))
     if not np.ndim(coverage):
@@ -203,14 +212,14 @@ def _bounds_of_target(
     coverage: float,
     *,
     symmetric: bool,
-    by: Callable[[pd.Index], Any] | None,
+    by: Callable[[pd.Index], Any] | str | None,
 ) -> pd.DataFrame:
     low = high = forecast.values[name]
     columns, pair = ["y_pred", "y_pred"], forecast.pair(coverage)
     if pair is not None:
         low, high = (forecast.levels[level][name] for level in pair)
         columns = [level_column(level) for level in pair]
-    of_steps = samples(low.index, errors, columns[0], columns[1], by)
+    of_steps = samples(forecast, errors, columns[0], columns[1], by)
     below, above = margins(of_steps, coverage, symmetric=symmetric)
     # Quantiles that were too far apart may pass each other when they are moved inwards.
     ends = np.sort([low - below, high + above], axis=0)

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklstm.forecasting._forecast_table import ForecastTable
+
 # Below this, (n + 1) * coverage is a whole number that rounding has moved.
 ROUNDING = 1e-9
 
@@ -25,33 +27,60 @@ class Sample(NamedTuple):
 
 
 def samples(
-    index: pd.Index,
+    forecast: ForecastTable,
     errors: pd.DataFrame,
     low: str,
     high: str,
-    by: Callable[[pd.Index], Any] | None,
+    by: Callable[[pd.Index], Any] | str | None,
 ) -> list[Sample]:
-    """Return for each step of a forecast the errors of the same kind.
+    """Return for each row of a forecast the errors of the same kind.
 
     `low` and `high` are the columns of `errors` that the truth is compared with.
     """
     y_true = errors["y_true"].to_numpy(dtype=np.float64)
     below = errors[low].to_numpy(dtype=np.float64) - y_true
     above = y_true - errors[high].to_numpy(dtype=np.float64)
-    if by is None:
-        kinds, asked_for = errors["step"].to_numpy(), np.arange(1, len(index) + 1)
-    else:
+    kinds, asked_for = _kinds(forecast, errors, by)
+    known = np.isfinite(below) & np.isfinite(above)
+    codes, unique = pd.factorize(kinds[known])
+    below, above = below[known], above[known]
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(unique)))
+    rows = dict(zip(unique, np.split(order, ends[:-1]), strict=True)) if len(unique) else {}
+    none = order[:0]
+    return [
+        Sample(_name_of(kind, by), below[rows.get(kind, none)], above[rows.get(kind, none)])
+        for kind in asked_for
+    ]
+
+
+def _kinds(
+    forecast: ForecastTable,
+    errors: pd.DataFrame,
+    by: Callable[[pd.Index], Any] | str | None,
+) -> tuple[pd.Series, list[Any]]:
+    """Return the kind of each error, and that of each row of the forecast."""
+    if callable(by):
         if "label" not in errors:
             raise ValueError("errors lacks the column 'label', which by reads.")
-        kinds = _values_by(by, pd.Index(errors["label"]))
-        asked_for = _values_by(by, index)
-    name = "step" if by is None else "by"
-    known = np.isfinite(below) & np.isfinite(above)
-    chosen = [known & (kinds == kind) for kind in asked_for]
-    return [
-        Sample(f"{name} {kind}", below[rows], above[rows])
-        for kind, rows in zip(asked_for, chosen, strict=True)
-    ]
+        kinds = pd.Series(_values_by(by, pd.Index(errors["label"])))
+        return kinds, list(_values_by(by, forecast.labels))
+    if by is None:
+        return errors["step"], list(forecast.steps)
+    if forecast.keys is None or by != forecast.key_name or by not in errors:
+        raise ValueError(
+            f"by={by!r} has to be a function of labels, or the name of what tells series "
+            "apart, in a level or column of y_pred and a column of errors."
+        )
+    # Objects, so that a kind is compared as a whole.
+    kinds = pd.Series(list(zip(errors[by], errors["step"], strict=True)), dtype=object)
+    return kinds, list(zip(forecast.keys, forecast.steps, strict=True))
+
+
+def _name_of(kind: Any, by: Callable[[pd.Index], Any] | str | None) -> str:
+    if by is None:
+        return f"step {kind}"
+    return f"step {kind[1]} of {kind[0]!r}" if isinstance(by, str) else f"by {kind}"
 
 
 def _values_by(by: Callable[[pd.Index], Any], labels: pd.Index) -> NDArray:

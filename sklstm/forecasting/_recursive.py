@@ -1,6 +1,7 @@
 """forecast: predictions beyond the last known row, fed back in where they run out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -59,7 +60,9 @@ def forecast(
         The last known rows, in the columns that `model` was fitted on. The last
         ``seq_length + horizon - 1`` rows are enough where the steps before the windows act
         row by row; fewer are enough where they follow directly after the fitted rows. None
-        continues from the fitted rows themselves.
+        continues from the fitted rows themselves. Of several series, which `groups` of the
+        :class:`WindowTransformer` tells apart, each that has rows is forecast, also one
+        that was not fitted.
 
     steps : int
         How many steps to predict. Errors add up with each step that is fed back.
@@ -196,9 +199,25 @@ def _of_series(
     coverage: float | Sequence[float] | None,
 ) -> NDArray | pd.Series | pd.DataFrame:
     """Return the forecasts of all series."""
-    if predictor.quantiles or errors is not None:
-        raise ValueError("TODO")
-    return found.container(predictions[0])
+    if not predictor.quantiles and errors is None:
+        return found.container(predictions[0])
+    if not found.has_names and errors is None:
+        levels = np.moveaxis(predictions[1:], 0, -1)
+        return levels[..., 0, :] if levels.shape[2] == 1 else levels
+    columns = found.rows.columns
+    values, *of_levels = predictions.reshape(len(predictions), -1, predictions.shape[3])
+    table = make_forecast(
+        values,
+        of_levels,
+        predictor.quantiles,
+        index=found.index(),
+        names=columns.target_names if columns.targets else [],
+    )
+    table = replace(table, keys=found.keys(), key_name=found.known.name)
+    if errors is not None:
+        bounds = with_bounds(table, errors, 0.9 if coverage is None else coverage)
+        return found.with_keys(bounds)
+    return found.with_keys(pd.DataFrame(_levels(table, has_labels=True)))
 
 
 def _predictor(model: Any, quantiles: bool, errors: Any, coverage: Any) -> Predictor:

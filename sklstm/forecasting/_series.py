@@ -102,14 +102,28 @@ class SeriesRows:
     def container(self, values: NDArray) -> NDArray | pd.Series | pd.DataFrame:
         """Return predictions (n_series, steps, n_values) with the names of their series."""
         columns = self.rows.columns
-        if not isinstance(self.known.table, pd.DataFrame):
+        if not self.has_names:
             return values[..., 0] if values.shape[2] == 1 else values
         names = columns.target_names if columns.targets else list(range(values.shape[2]))
         table = pd.DataFrame(values.reshape(-1, values.shape[2]), self.index(), names)
-        if self.known.column is not None:
-            table.insert(0, self.known.name, self.keys())
-        elif values.shape[2] == 1:
+        if self.known.column is None and values.shape[2] == 1:
             return table.iloc[:, 0].rename(names[0] if columns.targets else None)
+        return self.with_keys(table)
+
+    @property
+    def has_names(self) -> bool:
+        """Whether the columns have names, so that one can hold those of series."""
+        return isinstance(self.known.table, pd.DataFrame)
+
+    def with_keys(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table with the names of series in a column, if X has them in one."""
+        if self.known.column is None:
+            return table
+        name: Any = self.known.name
+        if table.columns.nlevels > 1:
+            name = (name, *[""] * (table.columns.nlevels - 1))
+        table = table.copy()
+        table.insert(0, name, self.keys())
         return table
 
     def keys(self) -> pd.Index:
@@ -118,6 +132,8 @@ class SeriesRows:
 
     def index(self) -> pd.Index:
         """Return the labels of the rows ahead, series by series."""
+        if not self.has_names:
+            return pd.RangeIndex(self.rows.steps * self.rows.n_series)
         n_rows = self.rows.steps * self.rows.n_series
         ahead = None
         if self.labels is not None:
