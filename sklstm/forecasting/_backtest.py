@@ -103,6 +103,8 @@ def backtest(
     cv : int, cross-validation generator or iterable of (train, test)
         Folds whose test rows follow after the training rows, such as
         :class:`~sklearn.model_selection.TimeSeriesSplit`; an int is its number of splits.
+        Of several series, those of each: also splits by series, such as
+        :class:`~sklearn.model_selection.GroupKFold`.
 
     steps : int, default=None
         Steps to forecast from each origin. None predicts each test row from the true steps
@@ -119,7 +121,8 @@ def backtest(
         Whether to fit a clone in each fold. False takes `model` as it is.
 
     groups : array-like of shape (n_samples,), default=None
-        Groups for `cv`.
+        Groups for `cv`. By default the series that the `groups` of a
+        :class:`WindowTransformer` tells apart.
 
     params : dict, default=None
         Parameters for `fit`, such as ``{"lstmregressor__sample_weight": weights}``. Those
@@ -138,7 +141,9 @@ def backtest(
     errors : DataFrame
         A row for each fold, origin and step with the columns `fold`; `origin`, the position
         of the last known row; `step`, from 1; `label`, that of the predicted row, or its
-        position; `target`, its column, if there are several; `y_true`; and `y_pred`. With a
+        position; `target`, its column, if there are several; `y_true`; and `y_pred`. Of
+        several series, a column that names them comes after `fold`: as `groups` does, or
+        `series`. With a
         `baseline`, `y_last`, or `y_last_12` of a season of 12 steps; NaN where the rows up
         to the origin are fewer. Of a model with ``loss="quantile"`` also `y_pred_0.1` and
         so on, a column for each level. Only the median is fed back, so that the levels of
@@ -173,6 +178,10 @@ def backtest(
     Forecasts of a fold are computed together where an :class:`LSTMRegressor` comes right
     after the windows and the steps before them act row by row, which is tried out.
     Otherwise they are computed one by one, which takes longer. The bits are the same.
+
+    Of several series, the rows before the first origin have to be in `X`: a series that is
+    new in a fold has its first origin after as many rows as a window reaches back, and one
+    with fewer test rows than `steps` has none. Origins count for each series by itself.
 
     Callbacks of scikit-learn are set on the model: with
     ``model.set_callbacks(ProgressBar())`` one bar counts the folds, and one more for each
@@ -336,12 +345,14 @@ class _Backtest:
                 known = rows_of(table, slice(int(test[-1]) + 1))
                 outputs = one_step_predictions(predictor, windows, known, len(test))
             else:
-                test = self._with_past(test, windows)
+                test = self.layout.with_past(test, windows.reach)
                 outputs = chosen_predictions(predictor, windows, table, test)
             n_values = len(self.columns.targets) or outputs.shape[2]
             step = max(windows.horizon, 1)
             return test - step, step, outputs[:, :, np.newaxis, :n_values]
-        origins = self._origins(test, windows, self.steps)
+        origins = self.layout.origins(
+            test, reach=windows.reach, steps=self.steps, every=self.every
+        )
         y_pred = forecasts_from(
             predictor,
             windows,
@@ -352,35 +363,6 @@ class _Backtest:
             starts=self.layout.starts[origins],
         )
         return origins, 1, y_pred
-
-    def _origins(
-        self, test: NDArray[np.intp], windows: ModelWindows, steps: int
-    ) -> NDArray[np.intp]:
-        """Return the origins in the test rows, of each series where there are several."""
-        if self.layout.keys is None:
-            return np.arange(test[0] - 1, test[-1] - steps + 1, self.every)
-        origins = []
-        for rows in self.layout.by_series(test):
-            # A series that is new begins with rows that have too few before them.
-            first = max(rows[0], self.layout.starts[rows[0]] + windows.reach) - 1
-            origins.append(np.arange(first, rows[-1] - steps + 1, self.every))
-        found = np.concatenate(origins)
-        if not len(found):
-            raise ValueError(
-                f"No series has test rows for an origin: steps={steps} rows ahead, after "
-                f"{windows.reach} rows before them. Lower steps, or pass more rows."
-            )
-        return found
-
-    def _with_past(self, test: NDArray[np.intp], windows: ModelWindows) -> NDArray[np.intp]:
-        """Return the test rows whose windows are complete."""
-        found = test[test - self.layout.starts[test] >= windows.reach]
-        if not len(found):
-            raise ValueError(
-                f"No test row has the {windows.reach} rows of its series before it that "
-                "its window reads. Pass more rows."
-            )
-        return found
 
     def _warn_of_holes(self, windows: ModelWindows, test: NDArray[np.intp]) -> None:
         """Warn where windows of test rows reach across labels that are missing."""

@@ -89,6 +89,35 @@ class Layout:
         """Yield sorted rows, those of each series."""
         yield from np.split(rows, np.flatnonzero(np.diff(self.starts[rows])) + 1)
 
+    def origins(
+        self, test: NDArray[np.intp], *, reach: int, steps: int, every: int
+    ) -> NDArray[np.intp]:
+        """Return the origins in the test rows, of each series where there are several."""
+        if self.keys is None:
+            return np.arange(test[0] - 1, test[-1] - steps + 1, every)
+        origins = []
+        for rows in self.by_series(test):
+            # A series that is new begins with rows that have too few before them.
+            first = max(rows[0], self.starts[rows[0]] + reach) - 1
+            origins.append(np.arange(first, rows[-1] - steps + 1, every))
+        found = np.concatenate(origins)
+        if not len(found):
+            raise ValueError(
+                f"No series has test rows for an origin: steps={steps} rows ahead, after "
+                f"{reach} rows before them. Lower steps, or pass more rows."
+            )
+        return found
+
+    def with_past(self, test: NDArray[np.intp], reach: int) -> NDArray[np.intp]:
+        """Return the test rows whose windows are complete."""
+        found = test[test - self.starts[test] >= reach]
+        if not len(found):
+            raise ValueError(
+                f"No test row has the {reach} rows of its series before it that its window "
+                "reads. Pass more rows."
+            )
+        return found
+
     def name_of(self, row: int) -> str:
         """Return the series of a row, for messages."""
         return "" if self.keys is None else f" of the series {self.keys[row]!r}"

@@ -17,7 +17,7 @@ from sklstm.forecasting._intervals import check_coverage, with_bounds
 from sklstm.forecasting._quantiles import Predictor, fitted_quantiles
 from sklstm.forecasting._reading import read_rows
 from sklstm.forecasting._rows import Rows
-from sklstm.forecasting._series import SeriesRows, read_series_rows
+from sklstm.forecasting._series_reading import SeriesRows, read_series_rows
 from sklstm.windows._requests import LastRows, UnknownPastError, requested_windows
 
 
@@ -105,6 +105,10 @@ def forecast(
         With `errors` always a DataFrame, with the columns `y_pred`, `lower` and `upper`;
         several coverages and several targets are levels of the columns.
 
+        Of several series, the forecasts one after another, with the names of series in the
+        level or in a column as `X` has them; of an array, of shape (n_series, steps) or
+        (n_series, steps, n_targets), in the order of their first rows.
+
     Raises
     ------
     TypeError
@@ -113,7 +117,8 @@ def forecast(
     ValueError
         If `model` has no :class:`WindowTransformer`; if `X` has fewer rows than its windows
         reach back to and they do not follow the fitted ones (with ``context="never"`` they
-        never do), or recent rows are missing; if `X_future` does not start one step after
+        never do), or recent rows are missing (with ``missing="cut"`` the forecast is from
+        what is known instead); if `X_future` does not start one step after
         `X`, leaves out steps, lacks columns or has too few rows; if the labels that follow
         cannot be told from the index; if the model has another number of outputs than
         there are targets; if `quantiles` are wanted of a model with another loss; if
@@ -132,7 +137,8 @@ def forecast(
     -----
     Where an :class:`LSTMRegressor` comes right after the windows, it predicts only the rows
     ahead, to the same bits as if `model.predict` were called on all rows with those ahead
-    appended. Other regressors do predict all rows of `X`, so that theirs agree too.
+    appended. Other regressors do predict all rows of `X`, so that theirs agree too. All
+    series of a table are predicted in the same calls, to the bits of each alone.
 
     Examples
     --------

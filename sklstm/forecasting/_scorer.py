@@ -71,8 +71,9 @@ def make_forecast_scorer(
     Raises
     ------
     ValueError
-        From the scorer: if there are fewer test rows than `steps`, or if the columns of the
-        target do not hold `y`; and as in :func:`forecast`.
+        From the scorer: if there are fewer test rows than `steps`, if `groups` tells
+        several series apart (use :func:`backtest`), or if the columns of the target do not
+        hold `y`; and as in :func:`forecast`.
 
     See Also
     --------
@@ -129,6 +130,11 @@ class _ForecastScorer:
     def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> float:
         """Return the score of forecasts from all origins in these rows."""
         windows = resolve_windows(estimator)
+        if windows.groups is not None:
+            raise ValueError(
+                "Forecasts of several series are not scored in a search. Score them by "
+                "backtest(..., steps=...), which takes groups into account."
+            )
         table, _ = check_table(X, "X")
         columns = check_columns(column_names(table), self.target)
         y_true = true_values(table, y, columns, horizon=windows.horizon)

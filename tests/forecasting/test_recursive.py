@@ -539,6 +539,32 @@ def test_missing_recent_rows_are_an_error_and_older_ones_are_not():
     forecast(model, table.drop(DAYS[30])[: N - 1], steps=1)
 
 
+@pytest.mark.parametrize("as_nan", [True, False])
+@pytest.mark.parametrize("before", [(), (StandardScaler(),)])
+def test_cut_windows_forecast_from_what_is_known(before, as_nan):
+    table = pd.DataFrame({"level": LEVEL[:N]}, DAYS[:N])
+    windows = WindowTransformer(SEQ_LENGTH, missing="cut")
+    model = make_pipeline(*before, windows, lstm()).set_output(transform="pandas")
+    model.fit(table[:50], LEVEL[:50])
+    rows = table.copy()
+    rows.iloc[[40, N - 2]] = np.nan
+    X = rows if as_nan else rows.dropna()
+    got = forecast(model, X, steps=3)
+    for k in range(3):
+        rows.loc[DAYS[N + k]] = 1.0
+        rows.iloc[-1, 0] = model.predict(rows)[-1]
+    np.testing.assert_array_equal(got, rows["level"][N:])
+    assert list(got.index) == list(DAYS[N : N + 3])
+    whole = forecast(model, table, steps=3)
+    assert not np.array_equal(got, whole)
+    # Too few rows, after a gap: the one step that is known.
+    late = forecast(model, table[N - 1 :], steps=1)
+    assert np.isfinite(late).all()
+    array = make_pipeline(*before, WindowTransformer(SEQ_LENGTH, missing="cut"), lstm())
+    array.fit(table[:50].to_numpy(), LEVEL[:50])
+    np.testing.assert_array_equal(forecast(array, rows[:N].to_numpy(), steps=3), got)
+
+
 def test_forecast_is_the_same_after_saving():
     table = pd.DataFrame({"level": LEVEL}, DAYS)
     model = make_model(StandardScaler()).fit(table[:N], LEVEL[:N])

@@ -6,11 +6,19 @@ import pytest
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm import WindowTransformer, backtest, forecast, skill_score
+from sklstm import (
+    WindowTransformer,
+    backtest,
+    conformal_interval,
+    forecast,
+    make_forecast_scorer,
+    skill_score,
+)
 from tests.forecasting.test_series import (
     FORMS,
     SEQ_LENGTH,
@@ -209,3 +217,78 @@ def test_wrong_input_is_an_error_that_says_so(name):
     model = make_pipeline(WindowTransformer(SEQ_LENGTH, groups=0), lstm())
     with pytest.raises(ValueError, match=message):
         backtest(model, **arguments | change)
+
+
+# Intervals
+
+
+def enough_rows(form):
+    table = long_table(lengths={"b": 140, "a": 120, "long name": 150})
+    X = in_form(table.drop(columns="driver"), form)
+    return X, target_of(X, form)
+
+
+@pytest.fixture(scope="module", params=FORMS[:2])
+def with_errors(request):
+    X, y = enough_rows(request.param)
+    model = make_model(request.param).fit(X, y)
+    cv = TimeSeriesSplit(n_splits=2, test_size=120)
+    return model, X, backtest(model, X, y, cv=cv, steps=3, every=1)
+
+
+def test_bounds_pool_the_errors_of_all_series_by_step(with_errors):
+    model, X, errors = with_errors
+    y_pred = forecast(model, X, steps=3)
+    bounds = conformal_interval(y_pred, errors, 0.8)
+    values = y_pred.get("level", y_pred)
+    assert bounds.index.equals(y_pred.index)
+    for step in (1, 2, 3):
+        size = (errors["y_true"] - errors["y_pred"]).abs()[errors["step"] == step]
+        rank = int(np.ceil((len(size) + 1) * 0.8))
+        margin = np.sort(size)[rank - 1]
+        of_step = np.arange(len(bounds)) % 3 == step - 1
+        np.testing.assert_allclose(bounds["upper"][of_step], values[of_step] + margin)
+        np.testing.assert_allclose(bounds["lower"][of_step], values[of_step] - margin)
+    together = forecast(model, X, steps=3, errors=errors, coverage=0.8)
+    np.testing.assert_array_equal(together[["lower", "upper"]], bounds[["lower", "upper"]])
+    assert ("unit" in bounds) == ("unit" in y_pred)
+
+
+def test_bounds_by_series_are_those_of_its_errors_alone(with_errors):
+    model, X, errors = with_errors
+    y_pred = forecast(model, X, steps=3)
+    bounds = conformal_interval(y_pred, errors, 0.8, by="unit")
+    for unit in LENGTHS:
+        rows = (
+            y_pred["unit"] == unit
+            if "unit" in y_pred
+            else y_pred.index.get_level_values("unit") == unit
+        )
+        values = y_pred[rows]["level"] if "level" in y_pred else y_pred[rows]
+        alone = conformal_interval(values.to_numpy(), errors[errors["unit"] == unit], 0.8)
+        np.testing.assert_array_equal(bounds[rows][["lower", "upper"]], alone)
+    few = errors[(errors["unit"] != "a") | (errors["origin"] > errors["origin"].max() - 9)]
+    with pytest.raises(ValueError, match="step 1 of 'a' has"):
+        conformal_interval(y_pred, few, 0.9, by="unit")
+    with pytest.raises(ValueError, match="by='shop' has to be a function"):
+        conformal_interval(y_pred, errors, 0.8, by="shop")
+
+
+def test_quantiles_of_all_series_are_those_of_each_alone():
+    X, y = enough_rows("level")
+    model = make_model("level", regressor=lstm(loss="quantile")).fit(X, y)
+    got = forecast(model, X, steps=3, quantiles=True)
+    assert list(got.columns) == [0.1, 0.5, 0.9]
+    for unit in LENGTHS:
+        alone = forecast(model, X.loc[[unit]], steps=3, quantiles=True)
+        np.testing.assert_array_equal(got.loc[[unit]], alone)
+    array, y = enough_rows("array")
+    model = make_model("array", regressor=lstm(loss="quantile")).fit(array, y)
+    assert forecast(model, array, steps=2, quantiles=True).shape == (3, 2, 3)
+
+
+def test_searches_by_forecasts_of_several_series_are_refused():
+    X, y = enough_rows("level")
+    scorer = make_forecast_scorer(mean_absolute_error, steps=2)
+    with pytest.raises(ValueError, match="not scored in a search"):
+        scorer(make_model("level").fit(X, y), X, y)

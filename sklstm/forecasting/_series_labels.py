@@ -1,0 +1,173 @@
+"""Labels of the rows ahead of each of several series.
+
+Each distinct sequence of labels is read once, since the series of a table often share their
+calendar.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._pipelines import ModelWindows
+from sklstm.forecasting._labels import known_labels, labels_ahead
+from sklstm.forecasting._series import SeriesTable, with_level
+from sklstm.forecasting._series_future import FutureTable
+from sklstm.windows._by_series import FittedSeries
+from sklstm.windows._groups import series_names
+from sklstm.windows._holes import FittedLabels
+from sklstm.windows._labels import inferred_index
+from sklstm.windows._next_labels import N_LABELS, index_of
+from sklstm.windows._panel_checks import check_series_labels
+from sklstm.windows._requests import UnknownPastError
+
+
+def labels_by_series(
+    known: SeriesTable,
+    fitted: FittedSeries,
+    ahead: FutureTable | None,
+    windows: ModelWindows,
+    *,
+    steps: int,
+    is_fitted: bool,
+) -> list[pd.Index] | None:
+    """Return the labels of the rows ahead of each series; None without an index."""
+    panel = known.panel
+    names = series_names(panel.keys)
+    numbers = pd.Index(fitted.names).get_indexer(pd.Index(names))
+    if is_fitted:
+        has_labels = fitted.labels is not None and isinstance(known.table, pd.DataFrame)
+    else:
+        usable = check_series_labels(known.index, panel, warn=False)
+        has_labels = usable is not None and not _numbers_rows(known.index, fitted)
+    given = ahead is not None and not _numbers_rows(ahead.index, fitted)
+    if not has_labels and not given:
+        return None
+    found: list[pd.Index] = []
+    seen: dict[Any, pd.Index] = {}
+    for number, rows in enumerate(known.rows()):
+        summary = None
+        if fitted.labels is not None and numbers[number] >= 0:
+            summary = fitted.labels.of_series(int(numbers[number]))
+        future = None
+        if ahead is not None and given:
+            assert ahead.index is not None
+            future = pd.DataFrame(index=ahead.index[ahead.rows[number]])
+        index = pd.Index([])
+        if has_labels and not is_fitted:
+            assert known.index is not None
+            index = known.index[rows]
+        key = _key_of(index, summary) if future is None else number
+        if key not in seen:
+            with _named(panel.keys[number]):
+                seen[key] = _labels_of_one(
+                    index,
+                    summary,
+                    future,
+                    steps=steps,
+                    reach=windows.reach,
+                    cuts=windows.cuts,
+                    is_fitted=is_fitted,
+                )
+        found.append(seen[key])
+    return found
+
+
+def _numbers_rows(index: pd.Index | None, fitted: FittedSeries) -> bool:
+    """Return whether labels are integers that number rows, as those of a part of a table.
+
+    They do where the fitted rows had no labels that say anything of time.
+    """
+    if index is None or fitted.labels is not None:
+        return index is None
+    return index.nlevels == 1 and inferred_index(index).dtype.kind in "iu"
+
+
+def _key_of(index: pd.Index, summary: FittedLabels | None) -> Any:
+    """Return what series have in common whose labels ahead are the same."""
+    own = tuple(index[-N_LABELS:])
+    if summary is None:
+        return own, len(index)
+    return own, len(index), summary.n_labels, summary.last.values.tobytes()
+
+
+def _labels_of_one(
+    index: pd.Index,
+    summary: FittedLabels | None,
+    future: pd.DataFrame | None,
+    *,
+    steps: int,
+    reach: int,
+    cuts: bool,
+    is_fitted: bool,
+) -> pd.Index:
+    known = summary
+    if is_fitted:
+        own = None if summary is None else index_of(summary.last)
+        index = pd.Index([]) if own is None else own
+    elif len(index):
+        own_table = pd.DataFrame(index=index)
+        known = known_labels(own_table, summary, reach=reach, may_miss=cuts)
+    return labels_ahead(index, known, steps=steps, future=future)
+
+
+@contextmanager
+def _named(key: Any) -> Iterator[None]:
+    """Name the series in errors about its labels."""
+    try:
+        yield
+    except UnknownPastError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"Series {key!r}: {error}") from error
+
+
+def index_of_all(
+    known: SeriesTable, labels: list[pd.Index] | None, *, steps: int, n_known: int
+) -> pd.Index | None:
+    """Return the labels of all joined rows, as the model sees them."""
+    n_series, keys = len(known.panel), known.panel.keys
+    inner = None
+    if labels is not None:
+        step_by_step = np.arange(n_series * steps).reshape(n_series, steps).T.ravel()
+        inner = appended(labels).take(step_by_step)
+        if n_known:
+            before = (
+                pd.Index([]) if known.index is None else _inferred_index_of(known.index)
+            )
+            inner = _of_one_kind(before, _inferred_index_of(inner), n_known)
+    if known.column is not None:
+        return inner
+    all_keys = keys.take(
+        np.append(known.panel.series[:n_known], np.tile(np.arange(n_series), steps))
+    )
+    if inner is None:
+        # Numbers that say nothing of time, as the rows' own do not.
+        count = np.append(
+            known.panel.position[:n_known],
+            (known.panel.counts if n_known else np.zeros(n_series, int)).repeat(1)[
+                np.tile(np.arange(n_series), steps)
+            ]
+            + np.repeat(np.arange(steps), n_series),
+        )
+        inner = pd.Index(count)
+    return with_level(known, all_keys, inner)
+
+
+def _inferred_index_of(index: pd.Index) -> pd.Index:
+    """Return labels in the type that pandas has for them, also of several levels."""
+    return index if isinstance(index, pd.MultiIndex) else inferred_index(index)
+
+
+def _of_one_kind(before: pd.Index, ahead: pd.Index, n_known: int) -> pd.Index | None:
+    if len(before) != n_known:
+        return None
+    joined = before.append(ahead)
+    is_kept = joined.dtype.kind == before.dtype.kind or joined.dtype.kind in "iuf"
+    return joined if is_kept else None
+
+
+def appended(labels: list[pd.Index]) -> pd.Index:
+    return labels[0].append(labels[1:]) if len(labels) > 1 else labels[0]
