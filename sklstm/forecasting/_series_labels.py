@@ -134,10 +134,8 @@ def index_of_all(
         step_by_step = np.arange(n_series * steps).reshape(n_series, steps).T.ravel()
         inner = appended(labels).take(step_by_step)
         if n_known:
-            before = (
-                pd.Index([]) if known.index is None else _inferred_index_of(known.index)
-            )
-            inner = _of_one_kind(before, _inferred_index_of(inner), n_known)
+            before = pd.Index([]) if known.index is None else inferred_index(known.index)
+            inner = _of_one_kind(before, inferred_index(inner), n_known)
     if known.column is not None:
         return inner
     all_keys = keys.take(
@@ -154,11 +152,6 @@ def index_of_all(
         )
         inner = pd.Index(count)
     return with_level(known, all_keys, inner)
-
-
-def _inferred_index_of(index: pd.Index) -> pd.Index:
-    """Return labels in the type that pandas has for them, also of several levels."""
-    return index if isinstance(index, pd.MultiIndex) else inferred_index(index)
 
 
 def _of_one_kind(before: pd.Index, ahead: pd.Index, n_known: int) -> pd.Index | None:

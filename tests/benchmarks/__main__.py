@@ -35,6 +35,7 @@ BENCHMARKS = {
     "one": bench_prediction.one,
     "ahead": bench_forecast.ahead,
     "origins": bench_forecast.origins,
+    "many_series": bench_forecast.many_series,
     "memory": bench_memory.memory,
     "panel": bench_panel.panel,
     "mapped": bench_memory.mapped,

@@ -48,6 +48,27 @@ def ahead():
         )
 
 
+def many_series():
+    """7 steps of each of 500 series, together and one at a time."""
+    days = pd.date_range("2024-01-01", periods=60)
+    index = pd.MultiIndex.from_product([range(500), days], names=["unit", "day"])
+    table = pd.DataFrame({"level": noisy_sine(len(index))}, index)
+    windows = WindowTransformer(10, groups="unit")
+    model = make_pipeline(windows, LSTMRegressor(epochs=1, random_state=0))
+    model.fit(table, table["level"])
+    parts = [table.loc[[unit]] for unit in range(10)]
+    seconds = times_by_turns(
+        {
+            "together": lambda: forecast(model, table, steps=7),
+            "one by one, times 50": lambda: [forecast(model, X, steps=7) for X in parts],
+        },
+        n_rounds=5,
+    )
+    name = "one by one, times 50"
+    seconds[name] = [50 * s for s in seconds[name]]
+    print_ratios("500 series of 60 rows, 7 steps, 50 units", seconds, unit="s")
+
+
 def origins():
     """24 steps from each of 1,000 origins: together, and a forecast at a time."""
     y = noisy_sine(1523)
