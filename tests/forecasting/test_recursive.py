@@ -539,17 +539,6 @@ def test_missing_recent_rows_are_an_error_and_older_ones_are_not():
     forecast(model, table.drop(DAYS[30])[: N - 1], steps=1)
 
 
-def test_one_series_under_a_multiindex_keeps_its_outer_level():
-    index = pd.MultiIndex.from_product([["north"], DAYS[: N + 3]], names=["shop", "day"])
-    table = pd.DataFrame({"level": LEVEL[: N + 3], "driver": DRIVER[: N + 3]}, index)
-    model = make_model(StandardScaler()).fit(table[:N], LEVEL[:N])
-    got = forecast(model, table[:N], steps=3, target="level", X_future=table[N:])
-    assert got.index.equals(index[N:])
-    alone = make_model().fit(table[["level"]][:N], LEVEL[:N])
-    got = forecast(alone, table[["level"]][:N], steps=3)
-    assert list(got.index) == list(index[N:])
-
-
 @pytest.mark.parametrize("as_nan", [True, False])
 @pytest.mark.parametrize("before", [(), (StandardScaler(),)])
 def test_cut_windows_forecast_from_what_is_known(before, as_nan):
