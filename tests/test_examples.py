@@ -152,6 +152,63 @@ def test_example_gates_shows_what_it_says_of_gradients(run):
     assert_drawn(printed)
 
 
+@pytest.mark.slow
+def test_example_remaining_life_is_told_from_the_first_cycles_on(run):
+    printed = run("examples/plot_remaining_life.py")
+    rows = re.findall(r"^([A-Za-z]\S.*?)  +([\d.]+) +([\d.]+)$", printed, re.MULTILINE)
+    early = {name: float(rmse) for name, rmse, _ in rows}
+    later = {name: float(rmse) for name, _, rmse in rows}
+    skip, train = 'LSTM, "skip"', 'LSTM, "train"'
+    assert list(early) == ["Ridge", "gradient boosting", skip, train]
+    assert early[train] < 0.75 * early[skip]
+    assert early[train] < early["Ridge"]
+    assert later[train] < 1.05 * later[skip]
+    assert later[train] < later["gradient boosting"] < later["Ridge"]
+    assert float(re.search(r"at work: RMSE ([\d.]+) cycles", printed)[1]) < 15
+    assert_drawn(printed)
+
+
+@pytest.mark.slow
+def test_example_many_series_is_forecast_best_by_one_model_for_all(run):
+    printed = run("examples/plot_many_series.py")
+    rows = re.findall(r"^((?!shop).*?)(?:  +([\d.]+))(?: +([\d.]+)){2}$", printed, re.M)
+    mae = {name: float(mean) for name, _, mean in rows}
+    ridge, lstm = (
+        {which: mae[f"{name}, one for {which}"] for which in ("each", "all")}
+        for name in ("Ridge", "LSTM")
+    )
+    assert lstm["all"] < 0.9 * lstm["each"]
+    assert ridge["all"] < 0.95 * ridge["each"]
+    assert lstm["all"] < ridge["all"]
+    assert max(mae.values()) == mae["the last week"]
+    assert_drawn(printed)
+
+
+@pytest.mark.slow
+def test_example_holes_shows_what_cutting_costs(run):
+    printed = run("examples/plot_holes.py")
+    rows = re.findall(r"^(\S.*?)((?:  +\d+\.\d\d){3})$", printed, re.MULTILINE)
+    mae = {name: [float(cell) for cell in cells.split()] for name, cells in rows}
+    assert list(mae) == ["last value known", "filled", "cut", "cut, all trained on"]
+    whole, cut, none = (
+        dict(zip(mae, column, strict=True)) for column in zip(*mae.values(), strict=True)
+    )
+    assert whole["cut"] < 1.1 * whole["filled"] < whole["last value known"]
+    assert cut["cut"] < 1.25 * cut["filled"]
+    assert cut["cut"] < cut["last value known"]
+    assert none["cut"] > 5 * none["filled"]
+    assert_drawn(printed)
+
+
+@pytest.mark.slow
+def test_example_measure_incomplete_shows_lower_errors_on_the_first_cycles_alone(run):
+    printed = run("examples/measure_incomplete.py")
+    rows = re.findall(r"^(skip|train) +mean +([\d.]+) +([\d.]+)$", printed, re.MULTILINE)
+    (_, *skip), (_, *train) = rows
+    assert float(train[0]) < 0.75 * float(skip[0])
+    assert float(train[1]) < 1.03 * float(skip[1])
+
+
 def assert_drawn(printed):
     """That standard output names a figure, and that it was written as a PNG."""
     name = re.search(r"^figure: (.+\.png)$", printed, re.MULTILINE)[1]
