@@ -1,7 +1,6 @@
 """Several series through a whole model: training, validation, inspection, files."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ from sklstm import (
     GateDisplay,
     LSTMRegressor,
     WindowTransformer,
-    forecast,
     gates,
     make_windows,
     to_onnx,
@@ -184,11 +182,3 @@ def test_complete_windows_of_every_series():
     assert_array_equal(targets, np.concatenate([found for _, found in expected]))
     with pytest.raises(ValueError, match=r"needs at least 11 rows .* got 6"):
         make_windows(rows, seq_length=10, groups=0)
-
-
-def test_forecast_of_several_series_is_an_error_that_says_so():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fitted = model().fit(X, Y)
-    with pytest.raises(ValueError, match="groups"):
-        forecast(fitted, X, steps=2)
