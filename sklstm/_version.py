@@ -1,3 +1,3 @@
 """The version of the package, for those of its files that write it down."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

@@ -8,43 +8,67 @@ What is in a folder stays as it is: every later version must read it.
 import pickle
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import skops.io
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklstm
-from sklstm import LSTMRegressor, WindowTransformer, make_windows
+from sklstm import LagsToWindows, LSTMRegressor, WindowTransformer, make_windows
 
 FOLDER = Path(__file__).parent
 N_FITTED = 60
 
 
-def make_regressor(**params):
+class Golden(NamedTuple):
+    """A model, and the names of the arrays that it is fitted to."""
+
+    model: BaseEstimator
+    X: str
+    y: str
+
+
+def lstm(**params):
     defaults = {"units": 3, "epochs": 3, "learning_rate": 0.01, "random_state": 0}
     return LSTMRegressor(**defaults | params)
 
 
-def make_model():
-    steps = StandardScaler(), WindowTransformer(seq_length=5), make_regressor()
-    return make_pipeline(*steps)
+def after_windows(**params):
+    return make_pipeline(
+        StandardScaler(), WindowTransformer(seq_length=5, **params), lstm()
+    )
 
 
 def make_search():
     grid = {"windowtransformer__seq_length": [2, 4]}
-    return GridSearchCV(make_model(), grid, cv=TimeSeriesSplit(2))
+    return GridSearchCV(after_windows(), grid, cv=TimeSeriesSplit(2))
 
 
-# Models of windows, and models of a series.
-OF_WINDOWS = {
-    "plain": make_regressor,
-    "residual": lambda: make_regressor(residual=True),
-    "bidirectional": lambda: make_regressor(bidirectional=True, num_layers=2),
-    "going_on": lambda: make_regressor(num_layers=2, dropout=0.5, warm_start=True),
-}
-OF_SERIES = {"pipeline": make_model, "search": make_search}
+def make_models():
+    several_series = make_pipeline(
+        WindowTransformer(seq_length=5, groups=0), lstm(incomplete="train")
+    )
+    lags = make_pipeline(LagsToWindows(n_lags=5), lstm())
+    return {
+        "plain": Golden(lstm(), "windows", "targets"),
+        "residual": Golden(lstm(residual=True), "windows", "targets"),
+        "bidirectional": Golden(
+            lstm(bidirectional=True, num_layers=2), "windows", "targets"
+        ),
+        "going_on": Golden(
+            lstm(num_layers=2, dropout=0.5, warm_start=True), "windows", "targets"
+        ),
+        "pipeline": Golden(after_windows(), "series", "series"),
+        "search": Golden(make_search(), "series", "series"),
+        "quantiles": Golden(lstm(loss="quantile"), "windows", "first_targets"),
+        "groups": Golden(several_series, "panel", "series"),
+        "holes": Golden(after_windows(missing="cut"), "holey", "series"),
+        "lag_table": Golden(lags, "lags", "first_targets"),
+    }
 
 
 def make_inputs():
@@ -52,18 +76,26 @@ def make_inputs():
     noise = np.random.default_rng(0).normal(scale=0.1, size=(90, 2))
     series = np.stack([np.sin(0.3 * t), np.cos(0.2 * t)], axis=1) + noise
     windows, targets = make_windows(series, seq_length=5)
-    return {"series": series, "windows": windows, "targets": targets}
+    holey = series.copy()
+    holey[20:23] = holey[70] = np.nan
+    return {
+        "series": series,
+        "windows": windows,
+        "targets": targets,
+        "first_targets": targets[:, 0],
+        "panel": np.column_stack([t % 2, series]),
+        "holey": holey,
+        "lags": windows[:, ::-1, 0],
+    }
 
 
 def main():
     folder = FOLDER / sklstm.__version__
     folder.mkdir()  # an error where there is one
     inputs, expected = make_inputs(), {}
-    series, windows, targets = inputs.values()
-    for name, make in (OF_WINDOWS | OF_SERIES).items():
-        X, y = (windows, targets) if name in OF_WINDOWS else (series, series)
-        later = windows[N_FITTED:] if name in OF_WINDOWS else series[N_FITTED:]
-        model = make().fit(X[:N_FITTED], y[:N_FITTED])
+    for name, golden in make_models().items():
+        X, y = inputs[golden.X], inputs[golden.y]
+        model = golden.model.fit(X[:N_FITTED], y[:N_FITTED])
         (folder / f"{name}.pickle").write_bytes(pickle.dumps(model, protocol=4))
         skops.io.dump(
             model,
@@ -71,10 +103,10 @@ def main():
             compression=zipfile.ZIP_DEFLATED,
             compresslevel=9,
         )
-        expected[name] = model.predict(later)
+        expected[name] = model.predict(X[N_FITTED:])
         if name == "going_on":
             model.fit(X[:N_FITTED], y[:N_FITTED])
-            expected["gone_on"] = model.predict(later)
+            expected["gone_on"] = model.predict(X[N_FITTED:])
     np.savez_compressed(folder / "arrays.npz", **inputs, **expected)
 
 
