@@ -19,12 +19,14 @@ from sklstm.inspection._forecast_display import ForecastDisplay
 from sklstm.inspection._gate_display import GateDisplay
 from sklstm.inspection._gates import cell_gradient, gates
 from sklstm.inspection._history_display import HistoryDisplay
+from sklstm.windows._forward_fill import ForwardFill
 from sklstm.windows._lags import LagsToWindows
 from sklstm.windows._make_windows import make_windows
 from sklstm.windows._transformer import WindowTransformer
 
 __all__ = [
     "ForecastDisplay",
+    "ForwardFill",
     "GateDisplay",
     "HistoryDisplay",
     "LSTMRegressor",
@@ -49,6 +51,7 @@ __all__ = [
 # asks about, name no private one.
 for _class in (
     ForecastDisplay,
+    ForwardFill,
     GateDisplay,
     HistoryDisplay,
     LSTMRegressor,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -11,10 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import BaseSearchCV
-from sklstm.windows._by_series import FittedSeries
+from sklstm.windows._fitted_series import FittedSeries
+from sklstm.windows._forward_fill import ForwardFill
 from sklstm.windows._holes import FittedLabels
 from sklstm.windows._transformer import WindowTransformer
 from sklstm.windows._views import history_reach
+
+Part = TypeVar("Part", bound=BaseEstimator)
 
 # Where wrappers keep the estimators that they have fitted.
 FITTED_PARTS = ("regressor_", "estimator_", "estimators_", "estimator")
@@ -76,11 +79,13 @@ class ModelWindows:
     """The fitted window transformers of a model, which have one horizon.
 
     `read_directly` says that there is one, right before an `LSTMRegressor`, whose
-    prediction of a row does not depend on other rows.
+    prediction of a row does not depend on other rows. `fills` says that a step fills
+    missing values of a row from the rows before it.
     """
 
     transformers: tuple[WindowTransformer, ...]
     read_directly: bool
+    fills: bool
 
     @property
     def seq_length(self) -> int:
@@ -120,7 +125,7 @@ class ModelWindows:
 def resolve_windows(model: Any) -> ModelWindows:
     """Return the windows that a fitted model reads; an error if it reads none."""
     check_is_fitted(model)
-    found = tuple(_iter_window_transformers(model))
+    found = tuple(_iter_parts(model, WindowTransformer))
     if not found:
         raise ValueError(
             "Expected a fitted model with a WindowTransformer, such as a Pipeline or a "
@@ -143,7 +148,8 @@ def resolve_windows(model: Any) -> ModelWindows:
         check_is_fitted(transformer)
     steps_from = _steps_from_windows(model) if len(found) == 1 else []
     is_direct = len(steps_from) == 2 and _ends_in_lstm(steps_from[1])
-    return ModelWindows(found, read_directly=is_direct)
+    fills = any(True for _ in _iter_parts(model, ForwardFill))
+    return ModelWindows(found, read_directly=is_direct, fills=fills)
 
 
 def unfitted_groups(model: Any) -> str | int | None:
@@ -161,16 +167,17 @@ def moves_columns(model: Any) -> bool:
 
 def prediction_horizon(model: Any) -> int:
     """Return how many steps ahead a model predicts; 1 if it cuts no windows itself."""
-    windows = next(_iter_window_transformers(model), None)
+    windows = next(_iter_parts(model, WindowTransformer), None)
     return 1 if windows is None else max(int(windows.horizon), 1)
 
 
-def _iter_window_transformers(estimator: Any) -> Iterator[WindowTransformer]:
-    if isinstance(estimator, WindowTransformer):
+def _iter_parts(estimator: Any, kind: type[Part]) -> Iterator[Part]:
+    """Yield the parts of a fitted model that are of one kind, in the order of the steps."""
+    if isinstance(estimator, kind):
         yield estimator
     else:
         for part in _fitted_parts(estimator):
-            yield from _iter_window_transformers(part)
+            yield from _iter_parts(part, kind)
 
 
 def _fitted_parts(estimator: Any) -> list[Any]:
@@ -201,7 +208,7 @@ def _steps_from_windows(model: Any) -> list[Any]:
     for k, step in enumerate(steps):
         if isinstance(step, WindowTransformer):
             return steps[k:]
-        if any(_iter_window_transformers(step)):
+        if any(True for _ in _iter_parts(step, WindowTransformer)):
             return _steps_from_windows(step)
     return []
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection._search import BaseSearchCV
@@ -22,6 +23,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._plotting import _validate_style_kwargs as validate_style_kwargs
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import (
     _check_feature_names_in as check_feature_names_in,
 )
@@ -84,6 +86,11 @@ def input_columns(step: ColumnTransformer) -> dict[str, NDArray[np.intp]]:
     return {name: np.asarray(columns[name], dtype=np.intp) for name in columns}
 
 
+def output_container(estimator: BaseEstimator) -> str:
+    """Return what a transformer returns: "default", or the library of the tables."""
+    return str(_get_output_config("transform", estimator)["dense"])
+
+
 __all__ = [
     "AutoPropagatedCallback",
     "BaseSearchCV",
@@ -99,6 +106,7 @@ __all__ = [
     "feature_names_of",
     "fit_context",
     "input_columns",
+    "output_container",
     "safe_indexing",
     "validate_params",
     "validate_style_kwargs",

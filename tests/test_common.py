@@ -29,7 +29,13 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sklstm import LagsToWindows, LSTMRegressor, WindowTransformer, make_windows
+from sklstm import (
+    ForwardFill,
+    LagsToWindows,
+    LSTMRegressor,
+    WindowTransformer,
+    make_windows,
+)
 from tests.versions import needs_array_api
 
 TRANSFORMERS = [
@@ -37,6 +43,8 @@ TRANSFORMERS = [
     WindowTransformer(seq_length=3, horizon=0, flatten=True),
     LagsToWindows(2),
     LagsToWindows(2, order="oldest"),
+    ForwardFill(),
+    ForwardFill(add_indicator=True, limit=3),
 ]
 ESTIMATORS = [
     *TRANSFORMERS,
@@ -55,6 +63,8 @@ def expected_failed_checks(estimator):
             "check_methods_sample_order_invariance": ROWS_DEPEND,
             "check_methods_subset_invariance": ROWS_DEPEND,
         }
+    if isinstance(estimator, ForwardFill):
+        return {}
     if isinstance(estimator, LagsToWindows):
         oldest_first = estimator.order == "oldest"
         return {"check_estimators_nan_inf": OLDEST_LAG} if oldest_first else {}
@@ -123,12 +133,19 @@ def test_scikit_learn_checks_of_its_own_estimators(estimator, check):
         check_transformer_get_feature_names_out_pandas,
     ],
 )
-@pytest.mark.parametrize("horizon", [0, 1, 4])
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        *(WindowTransformer(3, horizon=h, flatten=True) for h in (0, 1, 4)),
+        ForwardFill(),
+        ForwardFill(add_indicator=True),
+    ],
+    ids=str,
+)
 # They also pass arrays to what was fitted on a DataFrame.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
-def test_scikit_learn_checks_of_its_own_transformers(check, horizon):
-    transformer = WindowTransformer(seq_length=3, horizon=horizon, flatten=True)
-    run(check, "WindowTransformer", transformer)
+def test_scikit_learn_checks_of_its_own_transformers(check, transformer):
+    run(check, type(transformer).__name__, transformer)
 
 
 @pytest.mark.parametrize("transformer", [WindowTransformer(), LagsToWindows(2)], ids=str)

@@ -92,6 +92,7 @@ def run_python(*arguments, cwd):
 def test_public_names_are_those_of_the_design():
     assert sorted(sklstm.__all__) == [
         "ForecastDisplay",
+        "ForwardFill",
         "GateDisplay",
         "HistoryDisplay",
         "LSTMRegressor",

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.api import datasets
 
-from sklstm import LSTMRegressor, WindowTransformer
+from sklstm import ForwardFill, LSTMRegressor, WindowTransformer
 
 measured = datasets.co2.load_pandas().data["co2"]
 rng = np.random.default_rng(0)
@@ -36,16 +36,18 @@ print(
 # The models
 # ----------
 # Each predicts the value of four weeks later from 26 weeks. The models differ in what they
-# do with holes. A week whose value is not known cannot be learned either, so it has weight
-# 0.
+# do with holes. :class:`~sklstm.ForwardFill` repeats the last known value, also for the
+# first weeks of the test, and can add how old it is. A week whose value is not known cannot
+# be learned either, so it has weight 0.
 SEQ_LENGTH, HORIZON = 26, 4
 train, test = slice("1989"), slice("1990", None)
 weight = co2.notna().astype(float)
 
 
-def fit(X, *, missing="error", incomplete="skip"):
+def fit(*, fill="passthrough", missing="error", incomplete="skip"):
     """The predictions of the test weeks, by a model that is trained until 1989."""
     model = make_pipeline(
+        fill,
         StandardScaler(),
         WindowTransformer(SEQ_LENGTH, horizon=HORIZON, missing=missing),
         LSTMRegressor(
@@ -61,12 +63,13 @@ def fit(X, *, missing="error", incomplete="skip"):
     return pd.Series(model.predict(X[test]), index=X[test].index)
 
 
-holed, filled = co2.to_frame(), co2.ffill().to_frame()
+X = co2.to_frame()
 predictions = {
     "last value known": co2.ffill().shift(HORIZON)[test],
-    "filled": fit(filled),
-    "cut": fit(holed, missing="cut"),
-    "cut, all trained on": fit(holed, missing="cut", incomplete="train"),
+    "filled": fit(fill=ForwardFill()),
+    "filled, with its age": fit(fill=ForwardFill(add_indicator=True)),
+    "cut": fit(missing="cut"),
+    "cut, all trained on": fit(missing="cut", incomplete="train"),
 }
 
 # %%
@@ -75,7 +78,7 @@ predictions = {
 # The windows that :class:`~sklstm.WindowTransformer` returns with ``missing="cut"`` say how
 # many steps each of them knows. After a hole, and with a horizon of four weeks, a window
 # may know none.
-windows = WindowTransformer(SEQ_LENGTH, horizon=HORIZON, missing="cut").fit_transform(holed)
+windows = WindowTransformer(SEQ_LENGTH, horizon=HORIZON, missing="cut").fit_transform(X)
 n_known = pd.Series(windows.n_known, index=co2.index)
 print(f"{(n_known < SEQ_LENGTH).mean():.0%} of the windows are cut")
 
@@ -94,14 +97,15 @@ for name, y_pred in predictions.items():
     print(f"{name:<21}" + "".join(f"{mae:15.2f}" for mae in maes))
 
 # %%
-# Where a window knows some weeks, cutting costs little, although training has seen less
-# than half of the windows: from the weeks after the hole alone, the model predicts about as
-# well as from weeks that were filled in. Where a window knows no week at all, every model
-# of windows can only tell the mean of what it was trained on, and this series has long left
-# it. So fill if predictions are needed right after a hole, or if holes are so frequent that
-# few windows are left to train on. Cut if holes are long, if a value that stays the same
-# would mean something else (a machine that stands still), or to leave out what is not
-# known.
+# Filling is best here, above all with the age of each value as an input, from which the
+# network learns how far the series has moved on since. Where a window knows some weeks,
+# cutting costs little, although training has seen less than half of the windows: from the
+# weeks after the hole alone, the model predicts about as well as from weeks that were
+# filled in. Where a window knows no week at all, a model of cut windows can only predict
+# the mean of its training rows, which this series has long left. So fill if predictions are
+# needed right after a hole, or if holes are so frequent that few windows are left to train
+# on. Cut if holes are long, if a value that stays the same would mean something else (a
+# machine that stands still), or to leave out what is not known.
 
 # %%
 # A year with a hole
@@ -114,14 +118,15 @@ cut = predictions["cut"].where(n_known > 0)
 axes.plot(predictions["filled"][shown], color="C0", lw=1, label="filled")
 axes.plot(cut[shown], color="C1", lw=1, label="cut, where a week is known")
 axes.set(title="Four weeks ahead, across holes", ylabel="CO2 (ppm)", xlabel="month")
-axes.legend(loc="upper left")
+axes.set_ylim(top=369)  # room for the legend
+axes.legend(loc="upper left", ncols=2)
 figure.savefig("plot_holes.png", dpi=120)
 print("figure: plot_holes.png")
 
 # %%
 # What this does not show
 # -----------------------
-# - Holes that say something. These come at random. If a sensor fails when it is hot, add a
-#   column that says where a value was missing: :doc:`/how-to/missing-values` has the code.
+# - Holes that say something. These come at random. If a sensor fails when it is hot, that a
+#   value is missing says something, which ``ForwardFill(add_indicator=True)`` passes on.
 # - Filling by interpolation. It reads the week after the hole, so a test would look better
 #   than any forecast made at the time.

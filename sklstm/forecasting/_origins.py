@@ -53,7 +53,8 @@ def forecasts_from(
         o: _forecast_from(predictor, windows, table, columns, start_of[o], o, steps=steps)
         for o in (origins[0], origins[-1])
     }
-    if len(singly) < len(origins) and windows.read_directly and not windows.cuts:
+    by_turns = windows.cuts or windows.fills
+    if len(singly) < len(origins) and windows.read_directly and not by_turns:
         together = _forecasts_together(
             predictor, windows, table, columns, origins, steps=steps
         )

@@ -15,7 +15,7 @@ from sklstm._pipelines import ModelWindows
 from sklstm.forecasting._labels import known_labels, labels_ahead
 from sklstm.forecasting._series import SeriesTable, with_level
 from sklstm.forecasting._series_future import FutureTable
-from sklstm.windows._by_series import FittedSeries
+from sklstm.windows._fitted_series import FittedSeries
 from sklstm.windows._groups import series_names
 from sklstm.windows._holes import FittedLabels
 from sklstm.windows._labels import inferred_index

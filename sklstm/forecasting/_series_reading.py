@@ -24,7 +24,7 @@ from sklstm.forecasting._rows import ArrayRows, Rows, TableRows
 from sklstm.forecasting._series import SeriesTable, locate_groups, with_level
 from sklstm.forecasting._series_future import FutureRows, FutureTable, first_values
 from sklstm.forecasting._series_labels import appended, index_of_all, labels_by_series
-from sklstm.windows._by_series import FittedSeries
+from sklstm.windows._fitted_series import FittedSeries
 
 
 @dataclass(frozen=True)

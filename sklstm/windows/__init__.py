@@ -17,6 +17,7 @@ with `_overlap`, and `_flat`, check windows that were made elsewhere. `_warnings
 warning at the line of the user's code.
 
 `_lags` makes windows of tables of lags, with `_lag_columns` and `_lag_names`.
+`_forward_fill` fills missing values from earlier rows, with `_filling`.
 
 Forecasts ask for the windows of a few rows (`_requests`) and for the labels that come next
 (`_next_labels`).

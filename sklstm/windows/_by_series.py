@@ -5,14 +5,14 @@ past, and its own answer to whether later rows continue it.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sklstm.windows._checks import check_context
 from sklstm.windows._first_rows import FirstRowsOfSeries
+from sklstm.windows._fitted_series import FittedSeries
 from sklstm.windows._groups import series_names
 from sklstm.windows._one_series import Context
 from sklstm.windows._panel import Panel, Pasts, panel_windows, segments, without_nan
@@ -36,75 +36,14 @@ from sklstm.windows._views import history_reach
 from sklstm.windows._windows import Windows
 
 
-@dataclass(frozen=True)
-class FittedSeries:
-    """What is remembered of several series.
+class LaterSeries(NamedTuple):
+    """Rows of a later table by series, and how its series stand to the fitted ones."""
 
-    Attributes
-    ----------
-    names : ndarray of shape (n_series,)
-        Names of the series.
-
-    context : ndarray of shape (n_steps, n_features)
-        Last steps of all series, one series after another.
-
-    missing : ndarray of int of shape (n_steps,)
-        Number of steps that are missing before each of them.
-
-    counts : ndarray of int of shape (n_series,)
-        Number of steps of each series in `context`.
-
-    first_rows : FirstRowsOfSeries
-        Summaries by which the fitted rows are recognised.
-
-    labels : FittedSeriesLabels or None
-        Summary of their labels.
-    """
-
-    names: NDArray
-    context: NDArray
-    missing: NDArray[np.integer]
-    counts: NDArray[np.integer]
-    first_rows: FirstRowsOfSeries
-    labels: FittedSeriesLabels | None
-
-    def state(self) -> dict[str, Any]:
-        """Return arrays and plain values, without names and context."""
-        return {
-            "missing": self.missing,
-            "counts": self.counts,
-            "first_rows": self.first_rows.state(),
-            "labels": None if self.labels is None else self.labels.state(),
-        }
-
-    @classmethod
-    def from_state(cls, names: NDArray, context: NDArray, state: dict[str, Any]) -> Self:
-        """Rebuild from what `state` returned."""
-        labels = state["labels"]
-        return cls(
-            names,
-            context,
-            state["missing"],
-            state["counts"],
-            FirstRowsOfSeries(**state["first_rows"]),
-            None if labels is None else FittedSeriesLabels.from_state(labels),
-        )
-
-    def check(self, *, allow_nan: bool) -> None:
-        """Check that the parts of what was loaded match; ValueError if they do not."""
-        first_rows = FirstRowsOfSeries.from_state(self.first_rows.state())
-        context = without_nan(self.context) if allow_nan else self.context
-        check_context(context, first_rows.low[:1])
-        n_series, n_steps = len(self.names), len(self.context)
-        if (
-            len(self.counts) != n_series
-            or len(first_rows.low) != n_series
-            or len(self.missing) != n_steps
-            or int(self.counts.sum()) != n_steps
-            or (self.counts < 0).any()
-            or (self.labels is not None and len(self.labels.counts) != n_series)
-        ):
-            raise ValueError("the numbers of its series and of their steps do not match")
+    panel: Panel
+    numbers: NDArray[np.integer]  # (n_series,), of the fitted series; -1 for new ones
+    follows: NDArray[np.bool_]  # (n_series,), whether rows continue the fitted series
+    missing: NDArray[np.int64]  # (n_rows,), steps missing before each, series by series
+    found: SeriesRelations
 
 
 @dataclass(frozen=True)
@@ -210,6 +149,25 @@ class ManySeries:
         With `n_known`, the rows after so many are those that a forecast predicts: they
         do not show whether a series continues the fitted one, and there are no warnings.
         """
+        later = self.later(fitted, rows, keys, index, n_known=n_known)
+        panel, pasts = later.panel, _pasts(fitted, later.numbers, later.follows)
+        if not self.cuts and n_known is None:
+            self._warn_of_holes(later.found, panel, pasts.counts)
+        return self._windows(rows, panel, pasts, later.missing)
+
+    def later(
+        self,
+        fitted: FittedSeries,
+        rows: NDArray,
+        keys: pd.Index,
+        index: pd.Index | None,
+        *,
+        n_known: int | None = None,
+    ) -> LaterSeries:
+        """Return which series of a later table continue fitted ones, and what they miss.
+
+        `n_known` is that of `transform`.
+        """
         panel = Panel.of(keys)
         names = series_names(panel.keys)
         check_group_names(names, fitted.names)
@@ -228,10 +186,7 @@ class ManySeries:
                 follows |= (found.relation == "gap") & (missing[panel.starts] > 0)
             if warns:
                 warn_of_gaps_before_series(found, panel, follows)
-        pasts = _pasts(fitted, numbers, follows)
-        if not self.cuts and n_known is None:
-            self._warn_of_holes(found, panel, pasts.counts)
-        return self._windows(rows, panel, pasts, np.maximum(missing, 0))
+        return LaterSeries(panel, numbers, follows, np.maximum(missing, 0), found)
 
     def answer(
         self,

@@ -133,10 +133,11 @@ class OneSeries:
         self, fitted: FittedOneSeries, series: NDArray, X: ArrayLike
     ) -> NDArray | Windows:
         """Return the windows of later rows."""
+        if self.cuts:
+            missing, continues = self.steps_before(fitted, series, X)
+            return self.windows(series, missing, fitted if continues else None)
         labels = check_labels(X, like=fitted.labels, warn=self.context == "auto")
         spacing = spacing_of_both(fitted.labels, labels)
-        if self.cuts:
-            return self._cut(fitted, series, labels, spacing)
         past = fitted.context
         holes = later_holes(fitted.labels, labels, spacing)
         if self._continues(fitted, series, labels, spacing):
@@ -146,6 +147,22 @@ class OneSeries:
         self._warn_of_holes(holes, len(series), len(past))
         return self._uncut(series, past)
 
+    def steps_before(
+        self, fitted: FittedOneSeries, series: NDArray, X: ArrayLike
+    ) -> tuple[NDArray[np.int64], bool]:
+        """Return how many steps are missing before later rows, and whether they continue.
+
+        Where steps are missing between the fitted rows and these, they do.
+        """
+        labels = check_labels(X, like=fitted.labels, warn=self.context == "auto")
+        spacing = spacing_of_both(fitted.labels, labels)
+        missing = later_missing(fitted.labels, labels, spacing, n_rows=len(series))
+        missing[0] = self._gap(fitted, labels, spacing)
+        continues = missing[0] > 0 or self._continues(
+            fitted, without_nan(series), labels, spacing
+        )
+        return missing, continues
+
     def _uncut(self, series: NDArray, past: NDArray) -> NDArray | Windows:
         """Return windows as a view of the series, with its past in front of it."""
         lengths = {"seq_length": self.seq_length, "horizon": self.horizon}
@@ -153,21 +170,6 @@ class OneSeries:
         if is_longer and not self.copies and is_mapped(series):
             return Windows.of_joined(JoinedWindows.of_history(series, past, **lengths))
         return history_windows(series, past, **lengths)
-
-    def _cut(
-        self,
-        fitted: FittedOneSeries,
-        series: NDArray,
-        labels: Labels | None,
-        spacing: Spacing | None,
-    ) -> NDArray | Windows:
-        """Return windows of later rows that begin after the last missing step."""
-        missing = later_missing(fitted.labels, labels, spacing, n_rows=len(series))
-        missing[0] = self._gap(fitted, labels, spacing)
-        continues = missing[0] > 0 or self._continues(
-            fitted, without_nan(series), labels, spacing
-        )
-        return self.windows(series, missing, fitted if continues else None)
 
     def _gap(
         self, fitted: FittedOneSeries, labels: Labels | None, spacing: Spacing | None

@@ -20,13 +20,14 @@ from sklstm._sklearn_compat import (
     with_callbacks,
 )
 from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
-from sklstm.windows._by_series import FittedSeries, ManySeries
+from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import (
     check_parameter_of_fit,
     check_same_order,
     check_window_lengths,
 )
 from sklstm.windows._continuation import FirstRows
+from sklstm.windows._fitted_series import FittedSeries
 from sklstm.windows._groups import GroupedTable
 from sklstm.windows._holes import FittedLabels
 from sklstm.windows._labels import table_index
