@@ -30,15 +30,18 @@ from sklstm._sklearn_compat import (
 from sklstm._storage._checksum import verify_checksum, with_checksum
 from sklstm._training._callback_state import unfitted_callbacks
 from sklstm._training._callbacks import FitTasks
-from sklstm._training._checks import (
-    check_finite_predictions,
-    check_sample_weight,
-    check_windows,
+from sklstm._training._checks import check_finite_predictions, check_sample_weight
+from sklstm._training._config import (
+    Architecture,
+    TrainingConfig,
+    check_input_shape,
+    check_partial_fit,
+    check_predicts_quantiles,
 )
-from sklstm._training._config import Architecture, TrainingConfig, check_input_shape
 from sklstm._training._consecutive import check_steps
 from sklstm._training._data import DataShape, check_training_data
 from sklstm._training._fitted import FittedNet
+from sklstm._training._inputs import check_windows
 from sklstm._training._scaling import r_squared
 from sklstm._training._train import train
 
@@ -508,16 +511,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             As in `fit`.
         """
         self._validate_params()  # scikit-learn's decorator does so in the first call only
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True. Set it to False, or use "
-                "fit, which can hold out rows to validate on."
-            )
-        if self.checkpoint is not None:
-            raise ValueError(
-                "partial_fit does not support checkpoint. Set it to None, and save the "
-                "regressor between the calls."
-            )
+        check_partial_fit(self)
         before = getattr(self, "_fitted_net", None)
         like = None if before is None else before.shape
         data = check_training_data(self, X, y, sample_weight, like=like)
@@ -559,12 +553,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     def _predict_quantiles(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return all levels, with an axis for them after those of `predict`."""
         fitted = self._fitted()
-        if not fitted.quantiles:
-            raise ValueError(
-                f"The model was fitted with loss={fitted.net.training.loss!r}, which "
-                "predicts one value for each target. Fit it with loss='quantile' and the "
-                "levels as quantiles, such as quantiles=(0.1, 0.5, 0.9)."
-            )
+        check_predicts_quantiles(fitted.net.training)
         windows, _ = check_windows(self, X, like=fitted.shape.inputs)
         return check_finite_predictions(fitted.predict_quantiles(windows))
 

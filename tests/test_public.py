@@ -224,6 +224,16 @@ SOURCES = {
 }
 
 
+FOLDERS = {path.parent for path in SOURCES.values()}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_folder_names_its_files(folder):
+    named = set(re.findall(r"`(_\w+)`", (folder / "__init__.py").read_text("utf-8")))
+    files = {path.stem for path in folder.glob("_*.py")} - {"__init__", "_version"}
+    assert named == files
+
+
 def room(source):
     return source.partition("/")[0]
 

@@ -19,9 +19,10 @@ from torch import Tensor
 from sklstm._network import _onednn
 from sklstm._network._known_steps import KnownSteps
 from sklstm._network._losses import Loss
-from sklstm._network._module import LSTMModule, is_stock_module
+from sklstm._network._module import LSTMModule
 from sklstm._network._onednn import LayerRun, layer_gradients, layer_run
 from sklstm._network._runtime import ordered_map
+from sklstm._network._stock import is_stock_module
 
 # Values of a chunk (rows * steps * units) whose backward pass still finds those of its
 # forward pass in the caches; docs/explanation/speed.md has the measurements.

@@ -18,8 +18,9 @@ from torch import nn
 
 from sklstm._network._gather import WindowSource, iter_rows_of_one_length, pad
 from sklstm._network._known_steps import KnownSteps
-from sklstm._network._module import LSTMModule, is_stock_module
+from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import ordered_map
+from sklstm._network._stock import is_stock_module
 from sklstm.windows._windows import Windows
 
 # A full call has as many windows as keep their state (units * windows) and their input

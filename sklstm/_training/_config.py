@@ -12,28 +12,7 @@ from sklearn.utils import check_random_state
 from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import resolve_device
 from sklstm._training._quantiles import check_quantiles
-
-# Arguments of skorch that LSTMRegressor sets, and its parameters to use instead.
-RESERVED = {
-    "module": "units, num_layers, dropout, bidirectional and residual",
-    "criterion": "loss",
-    "lr": "learning_rate",
-    "optimizer__lr": "learning_rate",
-    "max_epochs": "epochs",
-    "batch_size": "batch_size",
-    "device": "device",
-    "verbose": "verbose",
-    "warm_start": "warm_start",
-    "train_split": "early_stopping, validation_fraction and X_val",
-    "dataset": "X",
-    "iterator_train": "batch_size and random_state",
-    "iterator_valid": "batch_size",
-    "gradient_clip_value": "max_grad_norm",
-    "generator": "random_state",
-    "history": "warm_start",
-    "architecture": "units",
-    "training": "epochs",
-}
+from sklstm._training._skorch_params import check_skorch_params
 
 
 class Parameters(Protocol):
@@ -242,28 +221,6 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and bool(value >= 1)
 
 
-def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
-    """Check that no argument is also set by a parameter of the regressor."""
-    for name in skorch_params:
-        if not isinstance(name, str):
-            raise ValueError(
-                "skorch_params should have the names of skorch's arguments as keys, got "
-                f"{name!r}."
-            )
-        owner = RESERVED.get(name) or RESERVED.get(name.partition("__")[0])
-        if owner is not None:
-            raise ValueError(
-                f"skorch_params sets {name!r}, which LSTMRegressor sets itself. Use its "
-                f"own {owner} instead."
-            )
-    if not isinstance(skorch_params.get("callbacks") or [], list):
-        raise ValueError(
-            "skorch_params['callbacks'] should be a list of skorch callbacks, got "
-            f"{skorch_params['callbacks']!r}."
-        )
-    return skorch_params
-
-
 def as_float(value: Any) -> float:
     """Return a number as a float; inf for integers that are too large for one."""
     try:
@@ -280,6 +237,30 @@ def check_learning_rate(learning_rate: float) -> float:
             "network computes. Lower it; 0.001 is the default."
         )
     return learning_rate
+
+
+def check_predicts_quantiles(training: Training) -> None:
+    """Check that a net was trained to predict quantiles."""
+    if not training.quantiles:
+        raise ValueError(
+            f"The model was fitted with loss={training.loss!r}, which predicts one value "
+            "for each target. Fit it with loss='quantile' and the levels as quantiles, "
+            "such as quantiles=(0.1, 0.5, 0.9)."
+        )
+
+
+def check_partial_fit(regressor: Parameters) -> None:
+    """Check that no parameter is set that one more epoch alone cannot follow."""
+    if regressor.early_stopping:
+        raise ValueError(
+            "partial_fit does not support early_stopping=True. Set it to False, or use "
+            "fit, which can hold out rows to validate on."
+        )
+    if regressor.checkpoint is not None:
+        raise ValueError(
+            "partial_fit does not support checkpoint. Set it to None, and save the "
+            "regressor between the calls."
+        )
 
 
 def check_same_architecture(previous: Architecture, architecture: Architecture) -> None:

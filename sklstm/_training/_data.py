@@ -11,16 +11,15 @@ from skorch.dataset import Dataset
 
 from sklstm._arrays import DROP_FROM_VALIDATION, GIVE_WEIGHT_0, check_targets
 from sklstm._training._checks import (
-    InputShape,
     check_both_given,
     check_same_outputs,
     check_sample_weight,
     check_scaled_targets,
     check_training_rows,
     check_validation_rows,
-    check_windows,
 )
 from sklstm._training._consecutive import reaches_beyond, rows_before
+from sklstm._training._inputs import InputShape, check_windows
 from sklstm._training._resolution import (
     check_target_resolution,
     check_window_resolution,

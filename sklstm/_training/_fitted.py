@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sklstm._network._prediction import predict
 from sklstm._storage._checksum import damage_error
-from sklstm._training._checks import InputShape
 from sklstm._training._data import DataShape
+from sklstm._training._inputs import InputShape
 from sklstm._training._net import WindowNet
 from sklstm._training._quantiles import main_level
 from sklstm._training._scaling import TargetScaler

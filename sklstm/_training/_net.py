@@ -23,7 +23,8 @@ from torch.utils.data import Dataset
 
 from sklstm._network._gradients import StepOfChunk, loss_and_gradients, resolve_step
 from sklstm._network._losses import Loss, resolve_loss
-from sklstm._network._module import LSTMModule, is_stock_module
+from sklstm._network._module import LSTMModule
+from sklstm._network._stock import is_stock_module
 from sklstm._training._batches import Batch, Batches
 from sklstm._training._callbacks import (
     FiniteWeights,

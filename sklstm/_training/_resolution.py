@@ -18,6 +18,7 @@ from sklstm.windows._windows import Windows
 # Largest spacing of float32 numbers, in standard deviations of a feature, that needs no
 # warning. Rounding then adds less than a thousandth of a percent to the variance.
 MOST_OF_DEVIATION = 0.01
+# The network computes in float32.
 LARGEST = float(np.finfo(np.float32).max)
 # float32 holds all whole numbers up to this one.
 ALL_WHOLE = 2**24

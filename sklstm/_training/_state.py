@@ -6,12 +6,9 @@ from typing import Any, get_args
 import numpy as np
 from torch import Tensor
 
-from sklstm._network._module import (
-    effective_weights,
-    has_forward_hooks,
-    has_own_forward,
-)
+from sklstm._network._module import effective_weights
 from sklstm._network._runtime import resolve_device
+from sklstm._network._stock import has_forward_hooks, has_own_forward
 from sklstm._network._tensors import to_arrays, to_tensors
 from sklstm._storage._checksum import DamageError, damage_error
 from sklstm._storage._digest import sha256

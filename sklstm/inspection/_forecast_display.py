@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import prediction_horizon, resolve_regressor
 from sklstm._sklearn_compat import check_matplotlib_support
-from sklstm._training._checks import check_windows
+from sklstm._training._inputs import check_windows
 from sklstm.forecasting._baselines import Baseline
 from sklstm.forecasting._recursive import forecast
 from sklstm.inspection._axes import (

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import resolve_regressor
 from sklstm._sklearn_compat import check_matplotlib_support
-from sklstm._training._checks import check_windows
+from sklstm._training._inputs import check_windows
 from sklstm.inspection._axes import (
     FEW_POINTS,
     Style,

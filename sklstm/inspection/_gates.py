@@ -16,7 +16,7 @@ from sklstm._network._module import effective_weights
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import StrOptions, validate_params
-from sklstm._training._checks import check_windows
+from sklstm._training._inputs import check_windows
 from sklstm.inspection._equations import (
     PARTS,
     Cell,

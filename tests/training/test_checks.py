@@ -9,11 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklstm import LSTMRegressor, WindowTransformer, make_windows
-from sklstm._training._checks import (
-    InputShape,
-    check_predictions_vary,
-    check_windows,
-)
+from sklstm._training._checks import check_predictions_vary
+from sklstm._training._inputs import InputShape, check_windows
 from sklstm._training._resolution import check_target_resolution, check_window_resolution
 from sklstm.windows._windows import Windows
 
