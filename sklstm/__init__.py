@@ -4,7 +4,8 @@ Begin with `WindowTransformer`, which cuts a series into windows, and `LSTMRegre
 predicts from them. Every public name is imported here; the folders hold the code, and each
 says in its ``__init__.py`` where to begin to read. Beside them stand `_regressor` with
 LSTMRegressor, `_pipelines`, which finds it in a Pipeline or search, `_arrays`, which reads
-what users pass, and `_sklearn_compat` with the private names of scikit-learn.
+what users pass, `_sklearn_compat` with the private names of scikit-learn, and `_types` with
+the names of types.
 """
 
 from sklstm._regressor import LSTMRegressor

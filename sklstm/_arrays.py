@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
+
+from sklstm._types import Passed
 
 # Types of single times and durations. Those of pandas are subclasses of Python's, except
 # for periods.
@@ -134,7 +135,7 @@ def _time_type_of_table(table: pd.DataFrame, depth: int) -> str | None:
     return None
 
 
-def _time_type_of_objects(objects: Iterable[Any], depth: int) -> str | None:
+def _time_type_of_objects(objects: Iterable[Passed], depth: int) -> str | None:
     types = set(map(type, objects))
     for kind in types:
         if issubclass(kind, TIMES):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import BaseSearchCV
+from sklstm._types import Passed
 from sklstm.windows._fitted_series import FittedSeries
 from sklstm.windows._forward_fill import ForwardFill
 from sklstm.windows._holes import FittedLabels
@@ -23,7 +24,9 @@ Part = TypeVar("Part", bound=BaseEstimator)
 FITTED_PARTS = ("regressor_", "estimator_", "estimators_", "estimator")
 
 
-def resolve_regressor(estimator: BaseEstimator, X: Any = None) -> tuple[LSTMRegressor, Any]:
+def resolve_regressor(
+    estimator: BaseEstimator, X: Passed = None
+) -> tuple[LSTMRegressor, Passed]:
     """Return the fitted regressor that a model ends in, and `X` as it reaches it."""
     *before, (_, regressor) = fitted_steps(estimator)
     if not isinstance(regressor, LSTMRegressor):
@@ -122,7 +125,7 @@ class ModelWindows:
         return FittedSeries.from_state(one.series_, one.context_, one._series_state)
 
 
-def resolve_windows(model: Any) -> ModelWindows:
+def resolve_windows(model: BaseEstimator) -> ModelWindows:
     """Return the windows that a fitted model reads; an error if it reads none."""
     check_is_fitted(model)
     found = tuple(_iter_parts(model, WindowTransformer))
@@ -152,26 +155,26 @@ def resolve_windows(model: Any) -> ModelWindows:
     return ModelWindows(found, read_directly=is_direct, fills=fills)
 
 
-def unfitted_groups(model: Any) -> str | int | None:
+def unfitted_groups(model: BaseEstimator) -> str | int | None:
     """Return the `groups` of the window transformers of a model, fitted or not."""
     parts = [model, *model.get_params().values()] if hasattr(model, "get_params") else []
     transformers = [part for part in parts if isinstance(part, WindowTransformer)]
     return transformers[0].groups if transformers else None
 
 
-def moves_columns(model: Any) -> bool:
+def moves_columns(model: BaseEstimator) -> bool:
     """Return whether a ColumnTransformer is among the parts of a model."""
     parts = model.get_params().values() if hasattr(model, "get_params") else []
     return any(isinstance(part, ColumnTransformer) for part in parts)
 
 
-def prediction_horizon(model: Any) -> int:
+def prediction_horizon(model: BaseEstimator) -> int:
     """Return how many steps ahead a model predicts; 1 if it cuts no windows itself."""
     windows = next(_iter_parts(model, WindowTransformer), None)
     return 1 if windows is None else max(int(windows.horizon), 1)
 
 
-def _iter_parts(estimator: Any, kind: type[Part]) -> Iterator[Part]:
+def _iter_parts(estimator: BaseEstimator, kind: type[Part]) -> Iterator[Part]:
     """Yield the parts of a fitted model that are of one kind, in the order of the steps."""
     if isinstance(estimator, kind):
         yield estimator
@@ -180,7 +183,7 @@ def _iter_parts(estimator: Any, kind: type[Part]) -> Iterator[Part]:
             yield from _iter_parts(part, kind)
 
 
-def _fitted_parts(estimator: Any) -> list[Any]:
+def _fitted_parts(estimator: BaseEstimator) -> list[BaseEstimator]:
     """Return the estimators inside a fitted one, one level down."""
     if isinstance(estimator, Pipeline):
         return [step for _, step in estimator.steps]
@@ -197,7 +200,7 @@ def _fitted_parts(estimator: Any) -> list[Any]:
     return []
 
 
-def _steps_from_windows(model: Any) -> list[Any]:
+def _steps_from_windows(model: BaseEstimator) -> list[BaseEstimator]:
     """Return the steps of a Pipeline from the windows on; [] if they are no step of one."""
     while not isinstance(model, Pipeline):
         parts = _fitted_parts(model)
@@ -213,7 +216,7 @@ def _steps_from_windows(model: Any) -> list[Any]:
     return []
 
 
-def _ends_in_lstm(regressor: Any) -> bool:
+def _ends_in_lstm(regressor: BaseEstimator) -> bool:
     while not isinstance(regressor, LSTMRegressor):
         parts = _fitted_parts(regressor)
         if len(parts) != 1:

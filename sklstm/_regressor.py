@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from numbers import Integral, Real
 from os import PathLike, fsdecode
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +44,7 @@ from sklstm._training._fitted import FittedNet
 from sklstm._training._inputs import check_windows
 from sklstm._training._scaling import r_squared
 from sklstm._training._train import train
+from sklstm._types import Epoch, Keywords, State
 
 # Attributes that `fit` sets. All derive from the first, and only that one is saved.
 FITTED = (
@@ -356,7 +357,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         verbose: int = 0,
-        skorch_params: dict[str, Any] | None = None,
+        skorch_params: Keywords | None = None,
     ) -> None:
         self.units = units
         self.num_layers = num_layers
@@ -655,7 +656,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         print(layer_table(LSTMModule(**asdict(architecture)), seq_length))
 
     @property
-    def history_(self) -> list[dict[str, Any]]:
+    def history_(self) -> list[Epoch]:
         """Training history, one dict per epoch."""
         return self._fitted().history
 
@@ -682,7 +683,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.__dict__ = others | fitted.estimator_attributes()
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         state = dict(super().__getstate__())
         if isinstance(self.checkpoint, PathLike):
             # A PosixPath cannot be loaded on Windows, and skops would have to trust it.
@@ -696,7 +697,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             state["_fitted_net"] = fitted.state(warm_start=bool(self.warm_start))
         return with_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         state = verify_checksum(state, type(self), base=LSTMRegressor, fitted=FITTED)
         fitted = state.pop("_fitted_net", None)
         super().__setstate__(state)

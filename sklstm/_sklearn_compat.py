@@ -6,7 +6,7 @@ estimators take no callbacks, and a fit reports to nobody.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,25 +54,27 @@ except ImportError:  # scikit-learn before 1.9
             """The task of a fit that nobody watches."""
 
             @contextmanager
-            def propagate_callback_context(self, estimator: Any) -> Iterator[None]:
+            def propagate_callback_context(
+                self, estimator: BaseEstimator
+            ) -> Iterator[None]:
                 """Tell an inner estimator nothing."""
                 yield
 
-            def call_on_fit_task_begin(self, **arguments: Any) -> None:
+            def call_on_fit_task_begin(self, **arguments: object) -> None:
                 """Tell nobody."""
 
-            def call_on_fit_task_end(self, **arguments: Any) -> bool:
+            def call_on_fit_task_end(self, **arguments: object) -> bool:
                 """Tell nobody; training continues."""
                 return False
 
-            def subcontext(self, **names: Any) -> "CallbackContext":
+            def subcontext(self, **names: object) -> "CallbackContext":
                 """Return the task of an epoch."""
                 return self
 
         class CallbackSupportMixin:
             """An estimator that takes no callbacks."""
 
-            def _init_callback_context(self, **names: Any) -> CallbackContext:
+            def _init_callback_context(self, **names: object) -> CallbackContext:
                 return CallbackContext()
 
         def with_callbacks(fit: Callable) -> Callable:

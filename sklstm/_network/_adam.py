@@ -5,12 +5,14 @@ kernels. On the tutorial's network, that takes a seventh of each training step;
 `python -m tests.benchmarks split` measures it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
 import torch
 from torch.optim import optimizer as torch_optimizer
+
+from sklstm._types import State
 
 KERNEL = "_fused_adam_"
 # Signature of the kernel that this file can call.
@@ -20,6 +22,8 @@ SCHEMA = (
     "float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, "
     "bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()"
 )
+# Computes the loss, and leaves the gradients.
+Closure = Callable[[], float]
 # Attributes with the hooks that apply to every optimizer.
 GLOBAL_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 
@@ -31,10 +35,10 @@ class FusedAdam(torch.optim.Adam):
     hooks, while a profiler runs, in the first step, and if this torch has another kernel.
     """
 
-    def __init__(self, params: Any, **kwargs: Any) -> None:
+    def __init__(self, params: Iterable[torch.nn.Parameter], **kwargs: Any) -> None:
         super().__init__(params, **{"fused": True, **kwargs})
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Take one step; `closure` computes the loss and leaves the gradients."""
         if self._is_watched():
             return self._step_of_torch(closure)
@@ -63,13 +67,13 @@ class FusedAdam(torch.optim.Adam):
             or not _has_known_kernel()
         )
 
-    def _step_of_torch(self, closure: Callable[[], Any] | None = None) -> Any:
+    def _step_of_torch(self, closure: Closure | None = None) -> Any:
         step = torch.optim.Adam.step
         if not getattr(step, "hooked", False):  # true once a plain Adam has been made
             step = self.profile_hook_step(step)
         return step(self, closure)
 
-    def _is_plain(self, group: dict[str, Any]) -> bool:
+    def _is_plain(self, group: State) -> bool:
         return (
             group["fused"] is True
             and not (group["amsgrad"] or group["maximize"] or group["capturable"])
@@ -84,7 +88,7 @@ class FusedAdam(torch.optim.Adam):
         )
 
     @torch.no_grad()
-    def _step_group(self, group: dict[str, Any]) -> None:
+    def _step_group(self, group: State) -> None:
         weights = group["params"]
         states = [self.state[weight] for weight in weights]
         steps = [state["step"] for state in states]

@@ -12,11 +12,12 @@ References
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from sklstm._types import Keywords
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Loss:
     label: str
     unit: str  # of the loss of scaled targets, in terms of y
     n_levels: int = 1
-    criterion_params: dict[str, Any] = field(default_factory=dict)
+    criterion_params: Keywords = field(default_factory=dict)
 
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the error of each output (B, n_outputs * n_levels)."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sklstm._network._cells import gate_slice
 from sklstm._network._dense import RowwiseLinear
 from sklstm._network._known_steps import KnownSteps
+from sklstm._types import Keywords
 
 # Columns (steps times features) that the linear map reads at most. Its start solves a
 # system of as many equations, a matter of a second for so many, and of minutes for ten
@@ -93,7 +94,7 @@ class LSTMModule(nn.Module):
         n_values = n_outputs * n_levels
         self.generator = generator
         width = units * (2 if bidirectional else 1)
-        shapes_alone: dict[str, Any] = {"dtype": torch.float32, "device": "meta"}
+        shapes_alone: Keywords = {"dtype": torch.float32, "device": "meta"}
         self.lstm = nn.LSTM(
             n_features,
             units,

@@ -1,12 +1,12 @@
 """Tensors to arrays and back, in nested dicts and lists."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from sklstm._types import Tree
 
-def to_arrays(state: Any) -> Any:
+
+def to_arrays(state: Tree) -> Tree:
     """Return a copy of nested dicts and lists, with arrays in place of tensors."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().numpy().copy()
@@ -17,7 +17,7 @@ def to_arrays(state: Any) -> Any:
     return state
 
 
-def to_tensors(state: Any) -> Any:
+def to_tensors(state: Tree) -> Tree:
     """Return a copy of nested dicts and lists, with tensors in place of arrays."""
     if isinstance(state, np.ndarray):
         return torch.from_numpy(state.copy())

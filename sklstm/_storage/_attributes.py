@@ -9,7 +9,8 @@ a method or any other attribute of our class.
 import inspect
 import warnings
 from collections.abc import Collection, Iterable
-from typing import Any
+
+from sklstm._types import State
 
 # Attributes set by set_output, set_fit_request and set_callbacks, and during a fit with
 # callbacks.
@@ -53,8 +54,8 @@ def _may_be_added(name: object, estimator: type, base: type) -> bool:
 
 
 def without_unknown_attributes(
-    state: dict[str, Any], estimator: type, *, base: type, fitted: Collection[str]
-) -> dict[str, Any]:
+    state: State, estimator: type, *, base: type, fitted: Collection[str]
+) -> State:
     """Return the part of a state that can be loaded again; warn if any is left out."""
     unknown = unknown_attributes(state, estimator, base=base, fitted=fitted)
     if not unknown:

@@ -10,13 +10,13 @@ import warnings
 from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import metadata
-from typing import Any
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sklstm._storage._attributes import unknown_attributes, without_unknown_attributes
 from sklstm._storage._digest import sha256
+from sklstm._types import State, Tree
 from sklstm._version import __version__
 
 CHECKSUM = "_checksum"
@@ -118,8 +118,8 @@ def versions() -> dict[str, str]:
 
 
 def with_checksum(
-    state: dict[str, Any], estimator: type, *, base: type, fitted: Collection[str]
-) -> dict[str, Any]:
+    state: State, estimator: type, *, base: type, fitted: Collection[str]
+) -> State:
     """Add the checksum to a state, without attributes that could not be loaded again."""
     state = without_unknown_attributes(state, estimator, base=base, fitted=fitted)
     header = {"format": FORMAT, "versions": dict(versions())}
@@ -128,13 +128,13 @@ def with_checksum(
 
 
 def verify_checksum(
-    state: object,
+    state: Tree,
     estimator: type,
     *,
     base: type,
     fitted: Collection[str],
     packages: Iterable[str] = ("sklstm", "scikit-learn", "torch"),
-) -> dict[str, Any]:
+) -> State:
     """Return the state without its checksum, or raise an error if it is damaged.
 
     Warn if other versions wrote it. `base` and `fitted` are as in `unknown_attributes`.
@@ -162,7 +162,7 @@ def verify_checksum(
     return parameter_defaults(estimator) | content
 
 
-def _verified(state: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _verified(state: Tree, name: str) -> tuple[State, State]:
     """Return the header and the content of a state, if the checksum is right."""
     checksum = state.get(CHECKSUM) if isinstance(state, dict) else None
     if not isinstance(checksum, dict) or checksum.keys() != {
@@ -184,7 +184,7 @@ def _verified(state: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, content
 
 
-def _hashed_part(state: dict[str, Any]) -> dict[str, Any]:
+def _hashed_part(state: State) -> State:
     """Leave out metadata requests: scikit-learn 1.8 copies estimators in the middle of one.
 
     Its requests refer to their estimator, so a copy of a request restores the estimator
@@ -193,7 +193,7 @@ def _hashed_part(state: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if name != "_metadata_request"}
 
 
-def parameter_defaults(estimator: type) -> dict[str, Any]:
+def parameter_defaults(estimator: type) -> State:
     """Return the defaults of the parameters, for those that an old state does not have."""
     parameters = inspect.signature(estimator).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}

@@ -18,17 +18,18 @@ from fractions import Fraction
 from functools import partial
 from pathlib import PurePath
 from types import MethodType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklstm._types import Tree
 
 NUMBERS_AND_TEXT = (bool, int, float, complex, str, bytes, type(None))
 # Types whose repr is the whole value. A datetime is a date.
 DEFINED_BY_REPR = (date, time, timedelta, Decimal, Fraction, PurePath, range, slice)
 
 # Content of objects of other types.
-CONTENT_OF: dict[type | tuple[type, ...], Callable[[Any], object]] = {
+CONTENT_OF: dict[type | tuple[type, ...], Callable[[Tree], object]] = {
     np.random.RandomState: lambda state: state.get_state(legacy=False),
     np.random.Generator: lambda generator: generator.bit_generator.state,
     partial: lambda call: [call.func, call.args, call.keywords],
@@ -98,7 +99,7 @@ class _Digests:
         return _hash("array", [array.dtype.str.encode(), shape, content])
 
 
-def _hash(kind: str, parts: Iterable[Any]) -> bytes:
+def _hash(kind: str, parts: Iterable[Tree]) -> bytes:
     digest = hashlib.sha256(kind.encode())
     for part in parts:
         digest.update(b";%d;" % len(part))
@@ -106,7 +107,7 @@ def _hash(kind: str, parts: Iterable[Any]) -> bytes:
     return digest.digest()
 
 
-def _python_scalar(value: Any) -> Any:
+def _python_scalar(value: Tree) -> Tree:
     """Return the Python number or text of a NumPy scalar; times and others stay arrays."""
     array = np.asarray(value)
     plain = array.item()

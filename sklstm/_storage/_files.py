@@ -19,11 +19,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from filelock import FileLock, Timeout
 
 from sklstm._storage._format import from_bytes, to_bytes
+from sklstm._types import Tree
 
 FIRST_LINE = b"sklstm checkpoint "
 FORMAT = b"2"
@@ -55,7 +56,7 @@ class CheckpointFile:
             )
         return cls(name, Path(os.path.realpath(name)))
 
-    def read(self) -> Any:
+    def read(self) -> Tree:
         """Return what was written, or None if there is no file."""
         try:
             # Checked before it is opened, since opening a device may have side effects.
@@ -108,7 +109,7 @@ class CheckpointFile:
             if os.getpid() == holder:
                 _remove_and_release(path, lock)
 
-    def _content(self, file: BufferedReader) -> Any:
+    def _content(self, file: BufferedReader) -> Tree:
         """Read the content line by line; stop as soon as a line shows a foreign file."""
         first = file.readline(len(FIRST_LINE) + 16)
         if not first.startswith(FIRST_LINE):

@@ -12,10 +12,11 @@ the format would come after the content instead of before it.
 import json
 import re
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklstm._types import Tree
 
 # Booleans, integers, floats and complex numbers, little-endian.
 DTYPE = re.compile(r"[|<][biufc]\d{1,2}")
@@ -29,7 +30,7 @@ def to_bytes(content: object) -> tuple[bytes, list[memoryview]]:
     return document, [array.reshape(-1).view(np.uint8).data for array in arrays]
 
 
-def from_bytes(document: bytes, data: memoryview) -> Any:
+def from_bytes(document: bytes, data: memoryview) -> Tree:
     """Return the content that `to_bytes` was given; ValueError if the format is wrong."""
     try:
         decoder = _Decoder(data)
@@ -65,7 +66,7 @@ class _Decoder:
     def __init__(self, data: memoryview) -> None:
         self.rest = data
 
-    def decoded(self, value: Any) -> Any:
+    def decoded(self, value: Tree) -> Tree:
         if isinstance(value, list):
             return [self.decoded(item) for item in value]
         if not isinstance(value, dict):

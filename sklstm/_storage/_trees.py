@@ -1,25 +1,29 @@
 """A training history as compact columns, and back."""
 
 from itertools import groupby
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklstm._storage._checksum import damage_error
+from sklstm._types import Epoch, State, Tree
 
 # A history of n epochs with m entries becomes n dicts of m numbers, up to 100 bytes each.
 # Both limits keep that in proportion to the number of bytes in a file.
 MOST_ENTRIES = 256
 ENTRIES_PER_BYTE = 8
 
+# What one name of a history has in all epochs.
+Column = NDArray | list[Tree]
 
-def to_plain(value: Any) -> Any:
+
+def to_plain(value: Tree) -> Tree:
     """Return the Python number of a NumPy scalar, and any other value unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def to_columns(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def to_columns(epochs: list[Epoch]) -> list[State]:
     """Return a history as columns, in one table per run of epochs with the same entries.
 
     A column is an array of the smallest type that holds its values exactly, of length 1 if
@@ -29,7 +33,7 @@ def to_columns(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [_table(names, list(rows)) for names, rows in groupby(epochs, key=tuple)]
 
 
-def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _table(names: tuple[str, ...], rows: list[Epoch]) -> State:
     if len(names) > MOST_ENTRIES:
         raise ValueError(
             f"history_ has {len(names)} entries an epoch, and at most {MOST_ENTRIES} can "
@@ -44,7 +48,7 @@ def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, Any]
     return {"n_epochs": len(rows), "columns": shortened if is_proportional else columns}
 
 
-def from_columns(tables: Any) -> list[dict[str, Any]]:
+def from_columns(tables: object) -> list[Epoch]:
     """Return the history that `to_columns` was given."""
     if not isinstance(tables, list):
         raise damage_error("history", "it is no list of tables")
@@ -55,7 +59,7 @@ def from_columns(tables: Any) -> list[dict[str, Any]]:
     return [epoch for table in tables for epoch in _epochs(**table)]
 
 
-def training_epochs(tables: Any) -> list[dict[str, Any]]:
+def training_epochs(tables: object) -> list[Epoch]:
     """Return a training history; its epochs must count from 1 and have their losses.
 
     The count is checked before anything of its length is made. A column of zeros is tiny in
@@ -70,7 +74,7 @@ def training_epochs(tables: Any) -> list[dict[str, Any]]:
     return from_columns(tables)
 
 
-def _fault_of_training(table: dict[str, Any], n_before: int) -> str | None:
+def _fault_of_training(table: State, n_before: int) -> str | None:
     columns = table["columns"]
     numbers = np.arange(n_before + 1, n_before + 1 + table["n_epochs"])
     if not np.array_equal(columns.get("epoch", []), numbers):
@@ -84,7 +88,7 @@ def _fault_of_training(table: dict[str, Any], n_before: int) -> str | None:
     return None
 
 
-def _fault_of_table(table: Any) -> str | None:
+def _fault_of_table(table: object) -> str | None:
     if not isinstance(table, dict) or table.keys() != {"n_epochs", "columns"}:
         return "a table does not consist of epochs and columns"
     n_epochs, columns = table["n_epochs"], table["columns"]
@@ -108,17 +112,17 @@ def _fault_of_columns(n_epochs: int, columns: dict[object, object]) -> str | Non
     return None
 
 
-def _is_column(column: object) -> TypeGuard[NDArray | list[Any]]:
+def _is_column(column: object) -> TypeGuard[Column]:
     if isinstance(column, np.ndarray):
         return column.ndim == 1 and column.dtype.kind in "bif" and len(column) > 0
     return isinstance(column, list)
 
 
-def _n_entries(n_epochs: int, columns: dict[str, Any]) -> int:
+def _n_entries(n_epochs: int, columns: State) -> int:
     return n_epochs * len(columns)
 
 
-def _most_entries(columns: dict[str, Any]) -> int:
+def _most_entries(columns: State) -> int:
     """Return the number of entries that columns may expand to: a few for each byte.
 
     A column that occurs more than once is counted once.
@@ -128,7 +132,7 @@ def _most_entries(columns: dict[str, Any]) -> int:
     return ENTRIES_PER_BYTE * sum(sizes)
 
 
-def _epochs(n_epochs: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
+def _epochs(n_epochs: int, columns: State) -> list[Epoch]:
     full = {
         name: np.broadcast_to(column, n_epochs).tolist()
         if isinstance(column, np.ndarray)
@@ -138,11 +142,11 @@ def _epochs(n_epochs: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: values[i] for name, values in full.items()} for i in range(n_epochs)]
 
 
-def _is_constant(column: NDArray | list[Any]) -> bool:
+def _is_constant(column: Column) -> bool:
     return isinstance(column, np.ndarray) and bool((column == column[0]).all())
 
 
-def _column(values: list[Any]) -> NDArray | list[Any]:
+def _column(values: list[Tree]) -> Column:
     kinds = {type(value) for value in values}
     if len(kinds) != 1 or not kinds <= {bool, int, float}:
         return values

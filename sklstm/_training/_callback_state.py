@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from skorch.callbacks import (
@@ -20,6 +19,7 @@ from skorch.callbacks import (
 from sklstm._network._tensors import to_arrays, to_tensors
 from sklstm._training._callbacks import EpochTasks, FiniteWeights, KeepBestWeights
 from sklstm._training._saved_optimizer import fault_of_entries
+from sklstm._types import Passed, State, Tree
 
 NUMBER = (int, float, np.ndarray)
 WEIGHTS = (dict, type(None))
@@ -54,7 +54,7 @@ def stateful_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     return [c for c in callbacks if STATE_OF.get(type(c), {"unknown": ()})]
 
 
-def unfitted_callbacks(callbacks: Any) -> Any:
+def unfitted_callbacks(callbacks: Passed) -> Passed:
     """Return callbacks as they were before a fit: copies of skorch's own, others unchanged.
 
     After a fit, a schedule holds the optimizer and the weights, and a score holds the last
@@ -70,7 +70,7 @@ def unfitted_callbacks(callbacks: Any) -> Any:
     ]
 
 
-def _unfitted(callback: Any) -> Any:
+def _unfitted(callback: Passed) -> Passed:
     if not type(callback).__module__.startswith("skorch."):
         return callback
     unfitted = copy.copy(callback)
@@ -90,7 +90,7 @@ def check_can_be_restored(callback: Callback) -> None:
     )
 
 
-def callback_state(callback: Callback) -> dict[str, Any]:
+def callback_state(callback: Callback) -> State:
     """Return what a callback carries between epochs, as arrays and plain values."""
     if type(callback) not in STATE_OF:
         return to_arrays(callback.state_dict())
@@ -98,7 +98,7 @@ def callback_state(callback: Callback) -> dict[str, Any]:
     return {name: _as_state(getattr(callback, name)) for name in names}
 
 
-def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
+def fault_of_callback_state(callback: Callback, state: State) -> str | None:
     """Return the reason why a callback cannot take a saved state, or None."""
     name = type(callback).__name__
     if not isinstance(state, dict):
@@ -109,7 +109,7 @@ def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
     for key, value in state.items():
         if not isinstance(value, types.get(key, ())):
             return f"{key} of {name} is {type(value).__name__}"
-        schedule: Any = getattr(callback, key, None)
+        schedule: Passed = getattr(callback, key, None)
         if isinstance(value, dict) and hasattr(schedule, "load_state_dict"):
             fault = fault_of_entries(value, _plain_entries(schedule.state_dict()))
             if fault is not None:
@@ -120,7 +120,7 @@ def fault_of_callback_state(callback: Callback, state: Any) -> str | None:
     return None
 
 
-def best_weights(callback: Callback, state: dict[str, Any]) -> dict[str, Any] | None:
+def best_weights(callback: Callback, state: State) -> State | None:
     """Return the weights in a saved state to which the callback would return, or None."""
     names = [
         name for name, types in STATE_OF.get(type(callback), {}).items() if types is WEIGHTS
@@ -128,7 +128,7 @@ def best_weights(callback: Callback, state: dict[str, Any]) -> dict[str, Any] | 
     return next((state[name] for name in names if state.get(name) is not None), None)
 
 
-def load_callback_state(callback: Callback, state: dict[str, Any]) -> None:
+def load_callback_state(callback: Callback, state: State) -> None:
     """Give a callback the state that `callback_state` returned."""
     if type(callback) not in STATE_OF:
         callback.load_state_dict(to_tensors(state))
@@ -141,13 +141,13 @@ def load_callback_state(callback: Callback, state: dict[str, Any]) -> None:
             setattr(callback, name, to_tensors(value))
 
 
-def _as_state(value: Any) -> Any:
+def _as_state(value: Tree) -> Tree:
     if hasattr(value, "load_state_dict"):  # a schedule of torch
         return to_arrays(_plain_entries(value.state_dict()))
     return to_arrays(value)
 
 
-def _plain_entries(state: Any) -> Any:
+def _plain_entries(state: Tree) -> Tree:
     """Return the state of a schedule without its functions and counters."""
     plain = (bool, int, float, str, list, tuple, dict, type(None))
     if type(state) is dict:

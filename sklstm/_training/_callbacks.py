@@ -3,20 +3,29 @@
 import copy
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklstm._sklearn_compat import CallbackContext
+from sklstm._types import Passed, State
 
 
 class FitTasks:
     """The fit of an estimator as a task of scikit-learn's, with one subtask an epoch."""
 
     def __init__(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, *, n_epochs: int
+        self,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        n_epochs: int,
     ) -> None:
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
@@ -28,7 +37,7 @@ class FitTasks:
         self.epoch = self.fit.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self.arguments)
 
-    def end_epoch(self, attributes: Callable[[], dict[str, Any]]) -> bool:
+    def end_epoch(self, attributes: Callable[[], State]) -> bool:
         """End it, and return whether training should stop.
 
         `attributes` gives those of the estimator as if the fit ended here.
@@ -37,7 +46,7 @@ class FitTasks:
             **self.arguments, reconstruction_attributes=attributes
         )
 
-    def end(self, attributes: Callable[[], dict[str, Any]]) -> None:
+    def end(self, attributes: Callable[[], State]) -> None:
         """End the task of the whole fit."""
         self.fit.call_on_fit_task_end(
             **self.arguments, reconstruction_attributes=attributes
@@ -52,7 +61,7 @@ LARGEST_WEIGHT = 1e15
 class FiniteWeights(Callback):
     """End with an error where weights grew so large that predictions may not be finite."""
 
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         largest = max(float(w.detach().abs().max()) for w in net.module_.parameters())
         if not largest <= LARGEST_WEIGHT:
             raise divergence_error(net, f"The weights grew to {largest}")
@@ -82,7 +91,7 @@ class KeepBestWeights(Callback):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
 
-    def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+    def on_train_begin(self, net: NeuralNet, X: Passed = None, **kwargs: object) -> None:
         _, validation = net.get_split_datasets(X)
         loss = net.validation_loss(validation)
         # In float32, as the losses of epochs are recorded; any finite loss is better.
@@ -90,7 +99,7 @@ class KeepBestWeights(Callback):
         self.best_epoch_, self.n_unimproved_ = net.start_epoch, 0
         self.best_weights_ = copy.deepcopy(net.module_.state_dict())
 
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         loss = net.history[-1, "valid_loss"]
         self.n_unimproved_ = (
             self.n_unimproved_ + 1 if loss > self.best_loss_ - self.tol else 0
@@ -100,7 +109,7 @@ class KeepBestWeights(Callback):
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         net.stop_training |= self.n_unimproved_ >= self.n_iter_no_change
 
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         net.module_.load_state_dict(self.best_weights_)
 
 
@@ -109,20 +118,29 @@ def print_plain(text: str) -> None:
     print(re.sub(r"\x1b\[\d+m", "", text))
 
 
+class HasAttributes(Protocol):
+    """A fit so far, such as a FittedNet, from which the estimator's attributes derive."""
+
+    def estimator_attributes(self) -> State:
+        """Return all attributes that a fit sets, by name."""
+
+
 class EpochTasks(Callback):
     """Tell scikit-learn's callbacks of each epoch; any of them may stop the training.
 
     `fitted` makes a FittedNet of the net as it is.
     """
 
-    def __init__(self, tasks: FitTasks, fitted: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, tasks: FitTasks, fitted: Callable[[NeuralNet], HasAttributes]
+    ) -> None:
         self.tasks = tasks
         self.fitted = fitted
 
-    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.tasks.begin_epoch()
 
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         net.stop_training |= self.tasks.end_epoch(
             lambda: self.fitted(net).estimator_attributes()
         )

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, Self, TypeGuard
+from typing import Protocol, Self, TypeGuard
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -13,6 +13,7 @@ from sklstm._network._module import LSTMModule
 from sklstm._network._runtime import resolve_device
 from sklstm._training._quantiles import check_quantiles
 from sklstm._training._skorch_params import check_skorch_params
+from sklstm._types import Keywords
 
 
 class Parameters(Protocol):
@@ -37,9 +38,9 @@ class Parameters(Protocol):
     random_state: int | np.random.RandomState | None
     device: str
     verbose: int
-    skorch_params: dict[str, Any] | None
+    skorch_params: Keywords | None
 
-    def get_params(self, deep: bool = ...) -> dict[str, Any]:
+    def get_params(self, deep: bool = ...) -> Keywords:
         """Return all parameters by name, as scikit-learn's estimators do."""
 
 
@@ -106,7 +107,7 @@ class Training:
     n_iter_no_change: int | None = None  # None without early stopping
     tol: float = 0.0
     verbose: int = 0
-    skorch_params: dict[str, Any] = field(default_factory=dict)
+    skorch_params: Keywords = field(default_factory=dict)
 
     @classmethod
     def of(cls, regressor: Parameters, *, epochs: int) -> Self:
@@ -137,7 +138,7 @@ class TrainingConfig:
     seed: int
     warm_start: bool
     checkpoint: str | os.PathLike[str] | None
-    parameters: dict[str, Any]  # all parameters of the regressor, to compare checkpoints
+    parameters: Keywords  # all parameters of the regressor, to compare checkpoints
 
     @classmethod
     def of(
@@ -221,7 +222,7 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and bool(value >= 1)
 
 
-def as_float(value: Any) -> float:
+def as_float(value: float) -> float:
     """Return a number as a float; inf for integers that are too large for one."""
     try:
         return float(value)

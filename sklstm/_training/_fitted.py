@@ -1,7 +1,7 @@
 """FittedNet: a trained net, and everything else that predictions need."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sklstm._training._state import (
     net_state,
     recorded_epochs,
 )
+from sklstm._types import Epoch, Keywords, State
 from sklstm.windows._windows import Windows
 
 
@@ -86,14 +87,14 @@ class FittedNet:
         return self.net.training.quantiles
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[Epoch]:
         """Training history, one dict per epoch, for users."""
         return [
             {"duration" if key == "dur" else key: value for key, value in epoch.items()}
             for epoch in recorded_epochs(self.net.history[: self.n_epochs])
         ]
 
-    def public_attributes(self) -> dict[str, Any]:
+    def public_attributes(self) -> State:
         """Return the public fitted attributes of the regressor, except its history."""
         inputs = self.shape.inputs
         attributes = {
@@ -110,11 +111,11 @@ class FittedNet:
             attributes["best_epoch_"] = self.best_epoch
         return attributes
 
-    def estimator_attributes(self) -> dict[str, Any]:
+    def estimator_attributes(self) -> State:
         """Return all attributes that a fit sets, by name."""
         return {"_fitted_net": self, **self.public_attributes()}
 
-    def state(self, *, warm_start: bool) -> dict[str, Any]:
+    def state(self, *, warm_start: bool) -> State:
         """Return arrays and plain values, with the optimizer if training may continue."""
         is_resumable = (warm_start or self.by_partial_fit) and self.net.is_resumable
         return {
@@ -134,7 +135,7 @@ class FittedNet:
         return None if names is None else list(names)
 
     @classmethod
-    def from_state(cls, state: Any, skorch_params: Any, *, name: str) -> Self:
+    def from_state(cls, state: State, skorch_params: Keywords | None, *, name: str) -> Self:
         """Rebuild from what `state` returned; raise a clear error if it is damaged."""
         try:
             fitted = cls._from_state(state, skorch_params)
@@ -146,7 +147,7 @@ class FittedNet:
         return fitted
 
     @classmethod
-    def _from_state(cls, state: Any, skorch_params: Any) -> Self:
+    def _from_state(cls, state: State, skorch_params: Keywords | None) -> Self:
         check_net_state(state["net"])
         names = state["inputs"]["column_names"]
         inputs = InputShape(

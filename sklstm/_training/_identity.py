@@ -7,7 +7,6 @@ type, order or layout in memory. -0.0 equals 0.0, and all NaN are equal: unknown
 import hashlib
 import inspect
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
 from sklstm._training._config import TrainingConfig
 from sklstm._training._data import TrainingData
+from sklstm._types import State, Tree
 from sklstm.windows._views import (
     N_WINDOWS_AT_ONCE,
     iter_chunks,
@@ -83,7 +83,7 @@ def _value_bytes(array: NDArray) -> bytes:
     return values.tobytes()
 
 
-def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
+def identity(config: TrainingConfig, data: TrainingData) -> State:
     """Return everything that decides the bits of a fit: parameters, and data as digests."""
     given, training, validation = config.parameters, data.train, data.valid
     parameters = {
@@ -108,13 +108,13 @@ def identity(config: TrainingConfig, data: TrainingData) -> dict[str, Any]:
     return {"parameters": parameters, "data": digests}
 
 
-def _seed_description(random_state: object, seed: int) -> Any:
+def _seed_description(random_state: object, seed: int) -> Tree:
     if random_state is None or isinstance(random_state, (int, np.integer)):
         return _description(random_state)
     return f"a RandomState that draws {seed}"
 
 
-def _description(value: Any) -> Any:
+def _description(value: object) -> Tree:
     """Return a parameter as plain values; objects of other types by name or by digest."""
     if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
         value = value.item()
@@ -127,7 +127,7 @@ def _description(value: Any) -> Any:
     return _object_description(value)
 
 
-def _object_description(value: Any) -> str | list[Any]:
+def _object_description(value: object) -> str | list[Tree]:
     """Return the name of a class or function; name and content of any other object."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}, SHA-256 {sha256(value)[:16]}"
@@ -139,9 +139,9 @@ def _object_description(value: Any) -> str | list[Any]:
     return f"{name}, SHA-256 {sha256(value)[:16]}"
 
 
-def _callback_parameters(callback: Callback) -> dict[str, Any]:
+def _callback_parameters(callback: Callback) -> State:
     """Return the parameters of a callback, without what it has learnt or saves itself."""
-    state: Any = ()
+    state: State = {}
     with suppress(AttributeError):  # it has no state_dict, or none before training
         state = callback.state_dict()
     return {
@@ -151,9 +151,7 @@ def _callback_parameters(callback: Callback) -> dict[str, Any]:
     }
 
 
-def check_same_fit(
-    file: CheckpointFile, saved: dict[str, Any], current: dict[str, Any]
-) -> None:
+def check_same_fit(file: CheckpointFile, saved: State, current: State) -> None:
     """Check that the file is of this fit; the error names each difference."""
     parameters, data = saved.get("parameters"), saved.get("data")
     if not (isinstance(parameters, dict) and isinstance(data, dict)):

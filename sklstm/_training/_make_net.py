@@ -4,11 +4,10 @@
 """
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
-from skorch.callbacks import GradientNormClipping
+from skorch.callbacks import Callback, GradientNormClipping
 from skorch.helper import predefined_split
 
 from sklstm._network._adam import FusedAdam
@@ -19,6 +18,7 @@ from sklstm._training._callbacks import KeepBestWeights
 from sklstm._training._config import Architecture, Training
 from sklstm._training._data import WindowSet
 from sklstm._training._net import WindowNet
+from sklstm._types import Keywords
 
 
 def make_module(architecture: Architecture, generator: torch.Generator) -> LSTMModule:
@@ -73,7 +73,7 @@ def make_net(
     return _initialized(net, training)
 
 
-def _default_optimizer(skorch_params: dict[str, Any], device: str) -> dict[str, Any]:
+def _default_optimizer(skorch_params: Keywords, device: str) -> Keywords:
     """Return Adam, with its fused kernel if torch has one, unless another is given."""
     if "optimizer" in skorch_params:
         return {}
@@ -96,8 +96,8 @@ def _initialized(net: WindowNet, training: Training) -> WindowNet:
         ) from error
 
 
-def _callbacks(training: Training, user_callbacks: list[Any]) -> list[Any]:
-    callbacks: list[Any] = []
+def _callbacks(training: Training, user_callbacks: list[Callback]) -> list[Callback]:
+    callbacks: list[Callback] = []
     if training.max_grad_norm is not None:
         callbacks.append(("max_grad_norm", GradientNormClipping(training.max_grad_norm)))
     if training.n_iter_no_change is not None:

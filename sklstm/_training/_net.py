@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from skorch import NeuralNet
 from skorch.callbacks import (
     Callback,
@@ -96,7 +97,7 @@ class WindowNet(NeuralNet):
     @property
     def own_module(self) -> LSTMModule:
         """Network without the wrapper that `torch.compile` puts around it."""
-        module: Any = self.module_
+        module: LSTMModule = self.module_
         return getattr(module, "_orig_mod", module)
 
     @property
@@ -117,12 +118,12 @@ class WindowNet(NeuralNet):
             callbacks.append(("print_log", PrintLog(sink=print_plain)))
         return callbacks
 
-    def get_dataset(self, X: Any, y: Any = None) -> Dataset:
+    def get_dataset(self, X: Windows | ArrayLike, y: NDArray | None = None) -> Dataset:
         if isinstance(X, (np.ndarray, Windows)):
             return WindowSet.of_arrays(X, y)
         return super().get_dataset(X, y)
 
-    def get_iterator(self, dataset: Dataset, training: bool = False) -> Iterable[Any]:
+    def get_iterator(self, dataset: Dataset, training: bool = False) -> Iterable[Batch]:
         if not isinstance(dataset, WindowSet):
             return super().get_iterator(dataset, training=training)
         return Batches(
@@ -132,11 +133,11 @@ class WindowNet(NeuralNet):
             generator=self.generator if training else None,
         )
 
-    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+    def infer(self, x: ArrayLike | Tensor, **fit_params: object) -> Tensor:
         # Callbacks and users pass arrays of any numeric type.
         return self.module_(to_tensor(x, device=self.device).to(torch.float32))
 
-    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def train_step_single(self, batch: Batch, **fit_params: object) -> dict[str, Tensor]:
         if not self.module_.training:
             self._set_training(True)
         if self._step is None:
@@ -162,7 +163,7 @@ class WindowNet(NeuralNet):
             super()._zero_grad_optimizer(set_to_none)
 
     @torch.no_grad()
-    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def validation_step(self, batch: Batch, **fit_params: object) -> dict[str, Tensor]:
         if self.module_.training:
             self._set_training(False)
         y_pred = self._outputs(batch)
@@ -176,7 +177,7 @@ class WindowNet(NeuralNet):
             mean.add(self.validation_step(batch)["loss"], len(batch[1]))
         return mean.value()
 
-    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+    def evaluation_step(self, batch: Batch | Tensor, training: bool = False) -> Tensor:
         if not isinstance(batch, Batch):
             return super().evaluation_step(batch, training=training)
         self.check_is_fitted()
@@ -212,11 +213,11 @@ class WindowNet(NeuralNet):
 
     def run_single_epoch(
         self,
-        iterator: Iterable[Any] | None,
+        iterator: Iterable[Batch] | None,
         training: bool,
         prefix: str,
         step_fn: Callable[[Batch], dict[str, Tensor]],
-        **fit_params: Any,
+        **fit_params: object,
     ) -> None:
         if iterator is None:
             return
@@ -251,11 +252,11 @@ class WindowNet(NeuralNet):
         self.history.record(f"{prefix}_loss", loss)
         self.history.record(f"{prefix}_loss_best", is_best)
 
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         # Recorded before a scheduler among the callbacks changes it for the next epoch.
         self.history.record("learning_rate", current_rate(self))
 
-    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+    def notify(self, method_name: str, **cb_kwargs: object) -> None:
         getattr(self, method_name)(self, **cb_kwargs)
         for _, callback in self.callbacks_:
             try:
@@ -269,7 +270,11 @@ class WindowNet(NeuralNet):
                 self.stop_training = True
 
     def fit_loop(
-        self, X: WindowSet, y: Any = None, epochs: int | None = None, **fit_params: Any
+        self,
+        X: WindowSet,
+        y: None = None,
+        epochs: int | None = None,
+        **fit_params: object,
     ) -> Self:
         training, validation = self.get_split_datasets(X)
         sets = {"dataset_train": training, "dataset_valid": validation}
@@ -288,7 +293,7 @@ class WindowNet(NeuralNet):
                 break
         return self
 
-    def partial_fit(self, X: WindowSet, y: Any = None, **fit_params: Any) -> Self:
+    def partial_fit(self, X: WindowSet, y: None = None, **fit_params: object) -> Self:
         # skorch's own method catches KeyboardInterrupt and returns a half-trained net,
         # which a search would score.
         self.notify("on_train_begin", X=X, y=y)

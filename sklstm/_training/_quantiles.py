@@ -4,7 +4,6 @@ The loss is in `sklstm._network._losses`.
 """
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from sklstm._network._losses import QUANTILE
 from sklstm._network._module import LSTMModule
 from sklstm._network._prediction import predict
 from sklstm._training._data import WindowSet
+from sklstm._types import Passed
 
 MEDIAN = 0.5
 # Digits of a level: those of np.linspace and np.arange come with rounding in the last ones.
@@ -21,7 +21,7 @@ DIGITS = 12
 MOST_ROWS = 20_000
 
 
-def check_quantiles(quantiles: Any, loss: str) -> tuple[float, ...]:
+def check_quantiles(quantiles: Passed, loss: str) -> tuple[float, ...]:
     """Return the levels that are predicted: () with another loss than that of quantiles."""
     levels = _check_levels(quantiles)
     if loss != QUANTILE:
@@ -34,7 +34,7 @@ def check_quantiles(quantiles: Any, loss: str) -> tuple[float, ...]:
     return levels
 
 
-def _check_levels(quantiles: Any) -> tuple[float, ...]:
+def _check_levels(quantiles: Passed) -> tuple[float, ...]:
     """Return levels as floats: strictly increasing, between 0 and 1."""
     try:
         levels = tuple(round(float(level), DIGITS) for level in quantiles)
@@ -57,7 +57,7 @@ def main_level(quantiles: tuple[float, ...]) -> int:
     return 0 if len(quantiles) == 1 else quantiles.index(MEDIAN)
 
 
-def fault_of_quantiles(loss: Any, quantiles: Any, n_levels: int) -> str | None:
+def fault_of_quantiles(loss: object, quantiles: Passed, n_levels: int) -> str | None:
     """Return why saved levels cannot be those of a network, or None."""
     try:
         levels = check_quantiles(quantiles, loss) if loss == QUANTILE else tuple(quantiles)

@@ -6,7 +6,6 @@ that a sine around that level is lost.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +67,7 @@ def check_target_resolution(targets: NDArray) -> None:
             return
 
 
-def _loses_digits(column: NDArray, low: Any, high: Any) -> bool:
+def _loses_digits(column: NDArray, low: NDArray, high: NDArray) -> bool:
     """Return whether values, except NaN, differ by little more than float32 resolves.
 
     `low` and `high` are the lowest and highest of them.
@@ -94,7 +93,7 @@ def _range(values: NDArray) -> tuple[NDArray, NDArray]:
     return low.astype(dtype), high.astype(dtype)
 
 
-def _range_of(column: NDArray) -> tuple[Any, Any]:
+def _range_of(column: NDArray) -> tuple[NDArray, NDArray]:
     (low,), (high,) = _range(column[..., np.newaxis])
     return low, high
 

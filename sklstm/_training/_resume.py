@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Self
 
 from skorch.callbacks import Callback
 
@@ -34,6 +34,7 @@ from sklstm._training._state import (
     load_net_state,
     net_state,
 )
+from sklstm._types import State, Tree
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,15 @@ class SavedFit:
     """State of a fit between two epochs: the content of a checkpoint."""
 
     versions: dict[str, str]
-    identity: dict[str, Any]
+    identity: State
     seed: int
     n_epochs: int
     stopped: bool
-    net: dict[str, Any]
-    callbacks: list[Any]
+    net: State
+    callbacks: list[State]
 
     @classmethod
-    def of(cls, content: Any, file: CheckpointFile) -> Self:
+    def of(cls, content: Tree, file: CheckpointFile) -> Self:
         """Build from the content of a file, whose types are checked."""
         types = {field.name: field.type for field in fields(cls)}
         if not isinstance(content, dict) or content.keys() != types.keys():
@@ -93,9 +94,7 @@ def resumed_fit(config: TrainingConfig, data: TrainingData) -> Iterator["EpochSa
         yield EpochSaver(file, current, config.seed, saved=saved)
 
 
-def _saved_fit(
-    file: CheckpointFile, current: dict[str, Any], epochs: int
-) -> SavedFit | None:
+def _saved_fit(file: CheckpointFile, current: State, epochs: int) -> SavedFit | None:
     """Return the fit in the file, from which this one can continue; None without a file."""
     try:
         content = file.read()
@@ -123,7 +122,7 @@ class EpochSaver(Callback):
     def __init__(
         self,
         file: CheckpointFile | None,
-        identity: dict[str, Any],
+        identity: State,
         seed: int,
         *,
         saved: SavedFit | None = None,
@@ -143,16 +142,16 @@ class EpochSaver(Callback):
         self.epochs = net.max_epochs
         net.callbacks_.append(("epoch_saver", self))
 
-    def on_train_begin(self, net: WindowNet, **kwargs: Any) -> None:
+    def on_train_begin(self, net: WindowNet, **kwargs: object) -> None:
         if self.saved is not None:
             self.restore(net, self.saved)
         if net.max_epochs:  # any error now rather than after the first epoch
             self.save(net)
 
-    def on_epoch_end(self, net: WindowNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: WindowNet, **kwargs: object) -> None:
         self.save(net)
 
-    def on_train_end(self, net: WindowNet, **kwargs: Any) -> None:
+    def on_train_end(self, net: WindowNet, **kwargs: object) -> None:
         net.max_epochs = self.epochs
         net.callbacks_ = [pair for pair in net.callbacks_ if pair[1] is not self]
 

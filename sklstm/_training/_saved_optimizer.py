@@ -4,16 +4,16 @@ torch accepts any state: if a moment has too few numbers, the fused kernel reads
 end, and an unknown value fails many steps later.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
+
+from sklstm._types import State, Tree
 
 # Entries of an optimizer's state that have the shape of their weight.
 WEIGHT_SHAPED = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")
 
 
-def fault_of_optimizer(saved: Any, optimizer: torch.optim.Optimizer) -> str | None:
+def fault_of_optimizer(saved: Tree, optimizer: torch.optim.Optimizer) -> str | None:
     """Return the reason why the optimizer cannot take the saved state, or None."""
     if not isinstance(saved, dict) or saved.keys() != {"state", "param_groups"}:
         return "the optimizer has no state and groups"
@@ -22,7 +22,7 @@ def fault_of_optimizer(saved: Any, optimizer: torch.optim.Optimizer) -> str | No
     return fault or _fault_of_state(saved["state"], saved["param_groups"], optimizer)
 
 
-def _fault_of_groups(groups: Any, fresh: list[dict[str, Any]]) -> str | None:
+def _fault_of_groups(groups: Tree, fresh: list[State]) -> str | None:
     if not isinstance(groups, list) or len(groups) != len(fresh):
         return f"the optimizer should have {len(fresh)} groups"
     for group, expected in zip(groups, fresh, strict=True):
@@ -37,7 +37,7 @@ def _fault_of_groups(groups: Any, fresh: list[dict[str, Any]]) -> str | None:
 
 
 def _fault_of_state(
-    state: object, groups: list[Any], optimizer: torch.optim.Optimizer
+    state: object, groups: list[State], optimizer: torch.optim.Optimizer
 ) -> str | None:
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     needed = _needed_entries(groups, optimizer)
@@ -54,14 +54,14 @@ def _fault_of_state(
     return None
 
 
-def _needed_entries(groups: list[Any], optimizer: torch.optim.Optimizer) -> set[str]:
+def _needed_entries(groups: list[State], optimizer: torch.optim.Optimizer) -> set[str]:
     if not isinstance(optimizer, torch.optim.Adam):
         return set()
     amsgrad = {"max_exp_avg_sq"} if any(group.get("amsgrad") for group in groups) else set()
     return {"step", "exp_avg", "exp_avg_sq"} | amsgrad
 
 
-def _fault_of_weight_state(entries: dict[Any, Any], shape: tuple[int, ...]) -> str | None:
+def _fault_of_weight_state(entries: State, shape: tuple[int, ...]) -> str | None:
     for name, value in entries.items():
         is_array = isinstance(value, np.ndarray) and value.dtype == np.float32
         if name in WEIGHT_SHAPED and value is not None:
@@ -72,7 +72,7 @@ def _fault_of_weight_state(entries: dict[Any, Any], shape: tuple[int, ...]) -> s
     return None
 
 
-def fault_of_entries(saved: dict[Any, Any], fresh: dict[str, Any]) -> str | None:
+def fault_of_entries(saved: State, fresh: State) -> str | None:
     """Return which entry is missing, of another type than the fresh one, or unknown.
 
     Unknown entries are allowed if they are numbers, as a schedule may add them.
@@ -88,7 +88,7 @@ def fault_of_entries(saved: dict[Any, Any], fresh: dict[str, Any]) -> str | None
     return None
 
 
-def _is_like(value: object, fresh: Any) -> bool:
+def _is_like(value: object, fresh: Tree) -> bool:
     if isinstance(fresh, torch.Tensor):
         fresh = fresh.detach().cpu().numpy()
     if isinstance(fresh, np.ndarray):

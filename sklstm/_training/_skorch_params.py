@@ -1,6 +1,6 @@
 """The parameter skorch_params: arguments of skorch that no other parameter sets."""
 
-from typing import Any
+from sklstm._types import Keywords
 
 # Arguments of skorch that LSTMRegressor sets, and its parameters to use instead.
 RESERVED = {
@@ -25,7 +25,7 @@ RESERVED = {
 }
 
 
-def check_skorch_params(skorch_params: dict[str, Any]) -> dict[str, Any]:
+def check_skorch_params(skorch_params: Keywords) -> Keywords:
     """Check that no argument is also set by a parameter of the regressor."""
     for name in skorch_params:
         if not isinstance(name, str):

@@ -1,7 +1,7 @@
 """State of a net as arrays and plain values, and back."""
 
 from dataclasses import asdict, fields, replace
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +18,7 @@ from sklstm._training._make_net import make_net
 from sklstm._training._net import WindowNet
 from sklstm._training._quantiles import fault_of_quantiles
 from sklstm._training._saved_optimizer import fault_of_optimizer
+from sklstm._types import Epoch, Keywords, State
 from sklstm.windows._warnings import warn_caller
 
 # Errors besides ValueError that reading a state of unexpected content may raise.
@@ -31,7 +32,7 @@ MALFORMED = (
 )
 
 
-def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str | None:
+def fault_of_weights(architecture: Architecture, weights: State) -> str | None:
     """Return why weights cannot be those of the architecture, or None."""
     shapes = architecture.weight_shapes()
     for name, shape in shapes.items():
@@ -47,7 +48,7 @@ def fault_of_weights(architecture: Architecture, weights: dict[str, Any]) -> str
     return None
 
 
-def recorded_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def recorded_epochs(history: list[Epoch]) -> list[Epoch]:
     """Return the history without the entries that only further training needs."""
     return [
         {
@@ -60,14 +61,14 @@ def recorded_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _whole_epochs(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _whole_epochs(history: list[Epoch]) -> list[Epoch]:
     return [
         {key: to_plain(value) for key, value in epoch.items() if key != "batches"}
         for epoch in history
     ]
 
 
-def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, Any]:
+def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> State:
     """Return everything that predictions need, as arrays and plain values.
 
     With `resumable`, return also everything that further training needs to be
@@ -92,7 +93,7 @@ def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> dict[str, An
     return state
 
 
-def net_from_state(state: dict[str, Any], device: Any, skorch_params: Any) -> WindowNet:
+def net_from_state(state: State, device: str, skorch_params: Keywords | None) -> WindowNet:
     """Rebuild a net from what `net_state` returned, on a device that this machine has."""
     architecture = check_net_state(state)
     if not isinstance(device, str):
@@ -163,7 +164,7 @@ def saved_weights(net: WindowNet) -> dict[str, Tensor]:
     return weights
 
 
-def check_net_state(state: dict[str, Any]) -> Architecture:
+def check_net_state(state: State) -> Architecture:
     """Return the architecture in a state, after checking that its weights match it.
 
     The check comes before any weights are allocated.
@@ -184,7 +185,7 @@ def check_net_state(state: dict[str, Any]) -> Architecture:
     return architecture
 
 
-def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
+def _fault_of_fields(cls: type, values: State) -> str | None:
     """Return which value has the wrong type for its field, or is out of range, or None."""
     for field in fields(cls):
         if field.name in ("quantiles", "skorch_params"):  # checked by themselves
@@ -201,7 +202,7 @@ def _fault_of_fields(cls: type, values: dict[str, Any]) -> str | None:
     return None
 
 
-def _lowest_losses(epochs: list[dict[str, Any]]) -> dict[str, float]:
+def _lowest_losses(epochs: list[Epoch]) -> dict[str, float]:
     """Return the lowest loss of each kind, which later epochs are compared with."""
     return {
         prefix: min(losses)
@@ -210,7 +211,7 @@ def _lowest_losses(epochs: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def load_net_state(net: WindowNet, state: dict[str, Any]) -> None:
+def load_net_state(net: WindowNet, state: State) -> None:
     """Give a net of the same architecture the state that `net_state` returned."""
     net.own_module.load_state_dict(to_tensors(state["module"]))
     if "optimizer" in state:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklstm._pipelines import ModelWindows, resolve_windows
@@ -21,6 +20,7 @@ from sklstm._sklearn_compat import (
     safe_indexing,
     validate_params,
 )
+from sklstm._types import Keywords, Splits, Target
 from sklstm.forecasting._baselines import Baseline, check_baselines, repeated_values
 from sklstm.forecasting._columns import (
     Columns,
@@ -66,17 +66,17 @@ POSITIVE = Interval(Integral, 1, None, closed="left")
     prefer_skip_nested_validation=False,  # the parameters of the model are not checked yet
 )
 def backtest(
-    model: Any,
+    model: BaseEstimator,
     X: ArrayLike,
     y: ArrayLike,
     *,
-    cv: Any,
+    cv: Splits,
     steps: int | None = None,
     every: int | None = None,
-    target: Any = None,
+    target: Target = None,
     refit: bool = True,
     groups: ArrayLike | None = None,
-    params: dict[str, Any] | None = None,
+    params: Keywords | None = None,
     baseline: Baseline | Sequence[Baseline] | None = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -254,15 +254,15 @@ def backtest(
 class _Backtest:
     """What all folds have in common; `X` and `y` as they were passed, and read."""
 
-    model: Any
-    X: Any
-    y: Any
+    model: BaseEstimator
+    X: ArrayLike
+    y: ArrayLike
     layout: Layout
     columns: Columns
     steps: int | None
     every: int
     refit: bool
-    params: dict[str, Any]
+    params: Keywords
     seasons: dict[str, int]
 
     def fold(
@@ -288,7 +288,9 @@ class _Backtest:
                 raise ValueError(str(error)) from error
             return self._rows(model, number, test)
 
-    def _rows(self, model: Any, number: int, test: NDArray[np.intp]) -> pd.DataFrame:
+    def _rows(
+        self, model: BaseEstimator, number: int, test: NDArray[np.intp]
+    ) -> pd.DataFrame:
         """Return the forecasts of a fitted model from the origins in the test rows."""
         windows = resolve_windows(model)
         predictor = Predictor(model, fitted_quantiles(model))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from sklstm._arrays import reading
+from sklstm._types import Label, Passed, Target
 
 Table = NDArray | pd.DataFrame
 
@@ -22,7 +22,7 @@ class Columns:
     `group` is the column that tells several series apart, if one does.
     """
 
-    names: tuple[Any, ...]
+    names: tuple[Label, ...]
     targets: tuple[int, ...]
     group: int | None = None
 
@@ -37,12 +37,12 @@ class Columns:
         return tuple(j for j in self.features if j not in self.targets)
 
     @property
-    def target_names(self) -> list[Any]:
+    def target_names(self) -> list[Label]:
         """Names of the columns that hold the targets."""
         return [self.names[j] for j in self.targets]
 
 
-def check_table(passed: Any, name: str) -> tuple[Table, bool]:
+def check_table(passed: Passed, name: str) -> tuple[Table, bool]:
     """Return rows as a DataFrame or a 2-D array, and whether they have an index.
 
     Tables of other libraries, such as polars, become a DataFrame without an index.
@@ -74,7 +74,7 @@ def _not_empty(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table
 
 
-def column_names(table: Table) -> list[Any]:
+def column_names(table: Table) -> list[Label]:
     """Return the names of columns, which are their positions in an array."""
     return list(table.columns if isinstance(table, pd.DataFrame) else range(table.shape[1]))
 
@@ -100,7 +100,7 @@ def float_array(table: Table) -> NDArray[np.floating]:
 
 
 def check_columns(
-    names: Sequence[Any], target: Any, *, group: int | None = None
+    names: Sequence[Label], target: Target, *, group: int | None = None
 ) -> Columns:
     """Return the columns with the positions of those that `target` names.
 
@@ -132,7 +132,7 @@ def check_columns(
     return Columns(tuple(names), positions, group)
 
 
-def _position(target: Any, names: Sequence[Any]) -> int:
+def _position(target: Label, names: Sequence[Label]) -> int:
     if isinstance(target, bool):
         raise ValueError(f"target={target!r} is neither a name nor a position of a column.")
     if target in names:

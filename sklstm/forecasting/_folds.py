@@ -1,14 +1,15 @@
 """Folds of a backtest, their true values, and which rows a model was fitted on."""
 
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 
 from sklstm._pipelines import ModelWindows
+from sklstm._types import Splits
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array
 from sklstm.forecasting._layout import Layout
 from sklstm.forecasting._origins import continues_fitted_rows
@@ -18,7 +19,14 @@ from sklstm.windows._labels import inferred_index, read_labels
 
 
 def check_folds(
-    cv: Any, X: Any, y: Any, groups: Any, *, n_rows: int, steps: int | None, refit: bool
+    cv: Splits,
+    X: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    *,
+    n_rows: int,
+    steps: int | None,
+    refit: bool,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return the folds as positions of consecutive test rows after the training rows."""
     cv = TimeSeriesSplit(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
@@ -49,7 +57,14 @@ def check_folds(
 
 
 def check_series_folds(
-    cv: Any, X: Any, y: Any, groups: Any, *, layout: Layout, steps: int | None, refit: bool
+    cv: Splits,
+    X: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    *,
+    layout: Layout,
+    steps: int | None,
+    refit: bool,
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return the folds of a table of several series.
 
@@ -88,7 +103,7 @@ def check_series_folds(
     return folds
 
 
-def _splits_by_group(cv: Any) -> bool:
+def _splits_by_group(cv: Splits) -> bool:
     """Return whether a splitter such as GroupKFold asks for groups."""
     if not hasattr(cv, "get_metadata_routing"):
         return False
@@ -97,7 +112,7 @@ def _splits_by_group(cv: Any) -> bool:
 
 def true_values(
     table: Table,
-    y: Any,
+    y: ArrayLike,
     columns: Columns,
     *,
     horizon: int,
@@ -136,7 +151,7 @@ def true_values(
     )
 
 
-def n_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> int:
+def n_fitted_rows(model: BaseEstimator, windows: ModelWindows, table: Table) -> int:
     """Return how many first rows a model was fitted on, as far as is known."""
     fitted = windows.fitted_labels()
     labels = check_labels(table, warn=False)

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklstm._types import Passed
 from sklstm.forecasting._quantiles import level_column
 from sklstm.windows._warnings import warn_caller
 
@@ -67,7 +67,7 @@ def levels_of_errors(errors: pd.DataFrame) -> list[float]:
     return sorted(float(match[1]) for match in matches if match)
 
 
-def check_forecast(y_pred: Any, errors: pd.DataFrame) -> ForecastTable:
+def check_forecast(y_pred: Passed, errors: pd.DataFrame) -> ForecastTable:
     """Return the forecast as tables; an error if it is none, or `errors` of another one."""
     levels = levels_of_errors(errors)
     values = y_pred.to_frame() if isinstance(y_pred, pd.Series) else y_pred
@@ -130,7 +130,7 @@ def _of_table(table: pd.DataFrame) -> ForecastTable:
     return ForecastTable(table, {})
 
 
-def _of_array(values: Any, levels: list[float], n_targets: int) -> ForecastTable:
+def _of_array(values: Passed, levels: list[float], n_targets: int) -> ForecastTable:
     if values.ndim == 3 and values.shape[2] == len(levels):
         parts = [pd.DataFrame(values[..., k]) for k in range(len(levels))]
         return _of_levels(dict(zip(levels, parts, strict=True)))

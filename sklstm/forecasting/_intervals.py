@@ -1,15 +1,15 @@
 """conformal_interval: bounds around a forecast from the errors of a backtest."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklstm._sklearn_compat import validate_params
+from sklstm._types import By, Coverage, Label
 from sklstm.forecasting._forecast_table import (
     ForecastTable,
     check_errors,
@@ -36,7 +36,7 @@ def conformal_interval(
     coverage: float | Sequence[float] = 0.9,
     *,
     symmetric: bool = True,
-    by: Callable[[pd.Index], Any] | str | None = None,
+    by: By = None,
 ) -> pd.DataFrame:
     """Bounds around a forecast that hold as often as its past errors say.
 
@@ -141,7 +141,7 @@ def conformal_interval(
     table = table if np.ndim(coverage) else table.droplevel("coverage", axis=1)
     if forecast.keys is not None and forecast.key_name not in table.index.names:
         rest = [""] * (table.columns.nlevels - 1)
-        name: Any = (forecast.key_name, *rest) if rest else forecast.key_name
+        name: Label = (forecast.key_name, *rest) if rest else forecast.key_name
         table.insert(0, name, forecast.keys)
     return table
 
@@ -152,7 +152,7 @@ def bounds(
     coverages: list[float],
     *,
     symmetric: bool = True,
-    by: Callable[[pd.Index], Any] | str | None = None,
+    by: By = None,
 ) -> pd.DataFrame:
     """Return the bounds of all coverages, with a level of columns for them.
 
@@ -212,7 +212,7 @@ def _bounds_of_target(
     coverage: float,
     *,
     symmetric: bool,
-    by: Callable[[pd.Index], Any] | str | None,
+    by: By,
 ) -> pd.DataFrame:
     low = high = forecast.values[name]
     columns, pair = ["y_pred", "y_pred"], forecast.pair(coverage)
@@ -226,7 +226,7 @@ def _bounds_of_target(
     return pd.DataFrame({"lower": ends[0], "upper": ends[1]}, index=low.index)
 
 
-def check_coverage(coverage: Any) -> list[float]:
+def check_coverage(coverage: Coverage) -> list[float]:
     """Return one or several coverages as a list, each between 0 and 1."""
     levels = [float(level) for level in np.atleast_1d(np.asarray(coverage, dtype=object))]
     if not levels or not all(0 < level < 1 for level in levels):

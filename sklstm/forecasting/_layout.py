@@ -6,11 +6,11 @@ before a row are those of its own series, and origins of all series are forecast
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import unfitted_groups
 from sklstm.forecasting._columns import Table
@@ -56,7 +56,9 @@ class Layout:
     group: int | None = None
 
     @classmethod
-    def of(cls, model: Any, table: Table, y: Any, *, has_index: bool) -> "Layout":
+    def of(
+        cls, model: BaseEstimator, table: Table, y: ArrayLike, *, has_index: bool
+    ) -> "Layout":
         """Sort a table by the series that the windows of a model tell apart."""
         groups = unfitted_groups(model)
         if groups is None:
@@ -123,7 +125,7 @@ class Layout:
         return "" if self.keys is None else f" of the series {self.keys[row]!r}"
 
 
-def _labels(table: Table, y: Any, has_index: bool) -> pd.Index:
+def _labels(table: Table, y: ArrayLike, has_index: bool) -> pd.Index:
     index = table_index(table) if has_index else table_index(y)
     if index is None or len(index) != len(table):
         return pd.RangeIndex(len(table))

@@ -6,12 +6,13 @@ one value they are each other's negative. Of two quantiles, `low` and `high`, th
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sklstm._types import By, Label, Passed
 from sklstm.forecasting._forecast_table import ForecastTable
 
 # Below this, (n + 1) * coverage is a whole number that rounding has moved.
@@ -31,7 +32,7 @@ def samples(
     errors: pd.DataFrame,
     low: str,
     high: str,
-    by: Callable[[pd.Index], Any] | str | None,
+    by: By,
 ) -> list[Sample]:
     """Return for each row of a forecast the errors of the same kind.
 
@@ -57,8 +58,8 @@ def samples(
 def _kinds(
     forecast: ForecastTable,
     errors: pd.DataFrame,
-    by: Callable[[pd.Index], Any] | str | None,
-) -> tuple[pd.Series, list[Any]]:
+    by: By,
+) -> tuple[pd.Series, list[Label]]:
     """Return the kind of each error, and that of each row of the forecast."""
     if callable(by):
         if "label" not in errors:
@@ -77,13 +78,13 @@ def _kinds(
     return kinds, list(zip(forecast.keys, forecast.steps, strict=True))
 
 
-def _name_of(kind: Any, by: Callable[[pd.Index], Any] | str | None) -> str:
+def _name_of(kind: Passed, by: By) -> str:
     if by is None:
         return f"step {kind}"
     return f"step {kind[1]} of {kind[0]!r}" if isinstance(by, str) else f"by {kind}"
 
 
-def _values_by(by: Callable[[pd.Index], Any], labels: pd.Index) -> NDArray:
+def _values_by(by: Callable[[pd.Index], ArrayLike], labels: pd.Index) -> NDArray:
     values = np.asarray(by(labels))
     if values.shape != (len(labels),):
         raise ValueError(

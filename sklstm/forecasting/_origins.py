@@ -9,11 +9,10 @@ act row by row. These are tried out: the forecasts from the first and the last o
 have the same bits as one by one.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import ModelWindows
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array, rows_of
@@ -225,7 +224,9 @@ def chosen_predictions(
         return predictor.outputs(table)[:, rows]
 
 
-def continues_fitted_rows(model: Any, windows: ModelWindows, table: Table) -> bool:
+def continues_fitted_rows(
+    model: BaseEstimator, windows: ModelWindows, table: Table
+) -> bool:
     """Whether the rows of a table are the steps that follow the fitted ones."""
     try:
         one_step_predictions(Predictor(model), windows, table, len(table))

@@ -7,8 +7,9 @@ tasks are the folds. Other callbacks stay on the model, and see each of its fits
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from sklstm._sklearn_compat import (
@@ -17,6 +18,7 @@ from sklstm._sklearn_compat import (
     CallbackSupportMixin,
     with_callbacks,
 )
+from sklstm._types import Passed
 
 Result = TypeVar("Result")
 
@@ -24,14 +26,16 @@ Result = TypeVar("Result")
 class Backtest(CallbackSupportMixin, BaseEstimator):
     """The estimator whose tasks are folds. `model` is not fitted itself."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: BaseEstimator) -> None:
         self.model = model
         callbacks, _ = _split_callbacks(model)
         if callbacks:
             self.set_callbacks(*callbacks)
 
     @with_callbacks
-    def run(self, X: Any, y: Any, n_folds: int, run_folds: Callable[..., Result]) -> Result:
+    def run(
+        self, X: ArrayLike, y: ArrayLike, n_folds: int, run_folds: Callable[..., Result]
+    ) -> Result:
         """Return ``run_folds(contexts)``, given a context for each fold."""
         task = self._init_callback_context(task_name="backtest", max_subtasks=n_folds)
         task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -40,7 +44,9 @@ class Backtest(CallbackSupportMixin, BaseEstimator):
         return result
 
     @contextmanager
-    def fold(self, context: CallbackContext, model: Any, X: Any, y: Any) -> Iterator[None]:
+    def fold(
+        self, context: CallbackContext, model: BaseEstimator | None, X: Passed, y: Passed
+    ) -> Iterator[None]:
         """Report a fold, in which a clone of the model is fitted if it is not None."""
         task = {"estimator": self, "X": X, "y": y}
         try:
@@ -58,7 +64,7 @@ class Backtest(CallbackSupportMixin, BaseEstimator):
             context.call_on_fit_task_end(**task)
 
 
-def _split_callbacks(model: Any) -> tuple[list[Any], list[Any]]:
+def _split_callbacks(model: BaseEstimator) -> tuple[list[Passed], list[Passed]]:
     """Return the callbacks of a model that go on to inner estimators, and the others."""
     callbacks = getattr(model, "_skl_callbacks", [])
     moved = [one for one in callbacks if isinstance(one, AutoPropagatedCallback)]

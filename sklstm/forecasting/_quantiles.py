@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,7 +107,7 @@ def predict_quantiles(model: BaseEstimator, X: ArrayLike) -> NDArray[np.float64]
     return predict_quantiles(inner, X)
 
 
-def _inner(model: Any) -> Any:
+def _inner(model: BaseEstimator) -> BaseEstimator:
     """Return the fitted estimator that a model leaves its predictions to; None if none."""
     if isinstance(model, BaseSearchCV):
         return best_estimator(model)
@@ -119,7 +118,7 @@ def _inner(model: Any) -> Any:
     return model.regressor_ if isinstance(model, TransformedTargetRegressor) else None
 
 
-def fitted_quantiles(model: Any) -> tuple[float, ...]:
+def fitted_quantiles(model: BaseEstimator) -> tuple[float, ...]:
     """Return the levels that a fitted model predicts; () if it is no quantile model."""
     while not isinstance(model, LSTMRegressor):
         model = _inner(model)
@@ -139,7 +138,7 @@ class _OneLevel:
     def __init__(self, level: NDArray) -> None:
         self.level = level
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X: ArrayLike) -> NDArray:
         """Return the level, whatever the rows."""
         return self.level
 
@@ -179,7 +178,7 @@ def _check_increasing(before: NDArray, after: NDArray) -> None:
 class Predictor:
     """A fitted model, and the levels that are wanted besides what `predict` returns."""
 
-    model: Any
+    model: BaseEstimator
     quantiles: tuple[float, ...] = ()
 
     def outputs(self, table: Table) -> NDArray[np.float64]:

@@ -1,13 +1,14 @@
 """Reads what was passed to a forecast as its rows, and checks it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import ModelWindows
+from sklstm._types import Target
 from sklstm.forecasting._columns import (
     Columns,
     Table,
@@ -34,7 +35,13 @@ class _Input:
 
 
 def read_rows(
-    model: Any, windows: ModelWindows, X: Any, X_future: Any, *, target: Any, steps: int
+    model: BaseEstimator,
+    windows: ModelWindows,
+    X: ArrayLike | None,
+    X_future: ArrayLike | None,
+    *,
+    target: Target,
+    steps: int,
 ) -> Rows:
     """Return the rows of a forecast; every error about what was passed."""
     known = _Input(_no_rows(model), None) if X is None else _input(X, "X")
@@ -90,7 +97,7 @@ def make_rows(
     )
 
 
-def _input(passed: Any, name: str) -> _Input:
+def _input(passed: ArrayLike, name: str) -> _Input:
     if isinstance(passed, pd.Series) and name == "X_future":
         passed = passed.to_frame()
     table, has_index = check_table(passed, name)
@@ -98,7 +105,7 @@ def _input(passed: Any, name: str) -> _Input:
     return _Input(table, index)
 
 
-def _no_rows(model: Any) -> Table:
+def _no_rows(model: BaseEstimator) -> Table:
     """Return a table without rows that has the columns of the fitted one."""
     names = getattr(model, "feature_names_in_", None)
     if names is not None:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import ModelWindows, resolve_windows
 from sklstm._sklearn_compat import Interval, validate_params
+from sklstm._types import Coverage, Target
 from sklstm.forecasting._columns import Columns
 from sklstm.forecasting._forecast_table import ForecastTable, make_forecast
 from sklstm.forecasting._intervals import check_coverage, with_bounds
@@ -31,11 +32,11 @@ from sklstm.windows._requests import LastRows, UnknownPastError, requested_windo
     prefer_skip_nested_validation=True,
 )
 def forecast(
-    model: Any,
+    model: BaseEstimator,
     X: ArrayLike | None = None,
     *,
     steps: int,
-    target: Any = None,
+    target: Target = None,
     X_future: ArrayLike | None = None,
     quantiles: bool = False,
     errors: pd.DataFrame | None = None,
@@ -226,7 +227,12 @@ def _of_series(
     return found.with_keys(pd.DataFrame(_levels(table, has_labels=True)))
 
 
-def _predictor(model: Any, quantiles: bool, errors: Any, coverage: Any) -> Predictor:
+def _predictor(
+    model: BaseEstimator,
+    quantiles: bool,
+    errors: pd.DataFrame | None,
+    coverage: Coverage | None,
+) -> Predictor:
     """Return what predicts; its levels too, if they or bounds are wanted."""
     if errors is None and coverage is not None:
         raise ValueError(

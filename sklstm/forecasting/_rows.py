@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklstm._types import Passed
 from sklstm.forecasting._columns import Columns, Table
 
 
@@ -152,7 +152,7 @@ def joined_table(
     return pd.concat([known, ahead]) if n_known else ahead
 
 
-def _column(table: Table, k: int, rows: NDArray[np.intp]) -> Any:
+def _column(table: Table, k: int, rows: NDArray[np.intp]) -> Passed:
     if isinstance(table, pd.DataFrame):
         return table.iloc[:, k].array.take(rows)
     return table[rows, k]

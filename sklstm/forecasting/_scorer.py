@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import resolve_windows
 from sklstm._sklearn_compat import validate_params
+from sklstm._types import Keywords, Target
 from sklstm.forecasting._backtest import POSITIVE
 from sklstm.forecasting._columns import check_columns, check_table, column_names
 from sklstm.forecasting._folds import true_values
@@ -31,8 +32,8 @@ def make_forecast_scorer(
     steps: int,
     greater_is_better: bool = False,
     every: int | None = None,
-    target: Any = None,
-    **kwargs: Any,
+    target: Target = None,
+    **kwargs: object,
 ) -> Callable[..., float]:
     """Make a scorer of forecasts of several steps, for searches and cross-validation.
 
@@ -124,10 +125,10 @@ class _ForecastScorer:
     steps: int
     sign: int
     every: int
-    target: Any = None
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    target: Target = None
+    kwargs: Keywords = field(default_factory=dict)
 
-    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> float:
+    def __call__(self, estimator: BaseEstimator, X: ArrayLike, y: ArrayLike) -> float:
         """Return the score of forecasts from all origins in these rows."""
         windows = resolve_windows(estimator)
         if windows.groups is not None:

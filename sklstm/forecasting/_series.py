@@ -1,13 +1,14 @@
 """Several series of one table: which rows are theirs, before the steps of a model."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import moves_columns
+from sklstm._types import Label
 from sklstm.forecasting._columns import Table
 from sklstm.windows._groups import GroupedTable
 from sklstm.windows._panel import Panel
@@ -50,7 +51,7 @@ class SeriesTable:
         return np.split(self.order, np.cumsum(self.panel.counts)[:-1])
 
 
-def locate_groups(model: Any, groups: str | int, table: Table) -> str | int:
+def locate_groups(model: BaseEstimator, groups: str | int, table: Table) -> str | int:
     """Return how the series of a table are named before the steps of a model."""
     if not isinstance(groups, str):
         if moves_columns(model):
@@ -61,7 +62,7 @@ def locate_groups(model: Any, groups: str | int, table: Table) -> str | int:
                 "Pipeline, and set groups to the name of the column."
             )
         return groups
-    names: list[Any] = []
+    names: list[Label] = []
     if isinstance(table, pd.DataFrame):
         names = [*table.columns, *table.index.names]
     short = groups.rpartition("__")[2]  # the prefix is that of a ColumnTransformer

@@ -1,11 +1,10 @@
 """X_future of several series: the rows ahead of each, checked."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sklstm.forecasting._columns import (
     Columns,
@@ -30,7 +29,12 @@ class FutureTable:
 
     @classmethod
     def of(
-        cls, X_future: Any, known: SeriesTable, columns: Columns, *, with_targets: bool
+        cls,
+        X_future: ArrayLike | None,
+        known: SeriesTable,
+        columns: Columns,
+        *,
+        with_targets: bool,
     ) -> "FutureTable | None":
         """Read and check X_future; each series of X has rows in it."""
         if X_future is None:

@@ -6,12 +6,12 @@ calendar.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sklstm._pipelines import ModelWindows
+from sklstm._types import Label
 from sklstm.forecasting._labels import known_labels, labels_ahead
 from sklstm.forecasting._series import SeriesTable, with_level
 from sklstm.forecasting._series_future import FutureTable
@@ -46,7 +46,7 @@ def labels_by_series(
     if not has_labels and not given:
         return None
     found: list[pd.Index] = []
-    seen: dict[Any, pd.Index] = {}
+    seen: dict[Label, pd.Index] = {}
     for number, rows in enumerate(known.rows()):
         summary = None
         if fitted.labels is not None and numbers[number] >= 0:
@@ -85,7 +85,7 @@ def _numbers_rows(index: pd.Index | None, fitted: FittedSeries) -> bool:
     return index.nlevels == 1 and inferred_index(index).dtype.kind in "iu"
 
 
-def _key_of(index: pd.Index, summary: FittedLabels | None) -> Any:
+def _key_of(index: pd.Index, summary: FittedLabels | None) -> Label:
     """Return what series have in common whose labels ahead are the same."""
     own = tuple(index[-N_LABELS:])
     if summary is None:
@@ -114,7 +114,7 @@ def _labels_of_one(
 
 
 @contextmanager
-def _named(key: Any) -> Iterator[None]:
+def _named(key: Label) -> Iterator[None]:
     """Name the series in errors about its labels."""
     try:
         yield

@@ -4,13 +4,14 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import ModelWindows
+from sklstm._types import Label, Target
 from sklstm.forecasting._columns import (
     Columns,
     Table,
@@ -43,7 +44,8 @@ class SeriesRows:
         names = columns.target_names if columns.targets else list(range(values.shape[2]))
         table = pd.DataFrame(values.reshape(-1, values.shape[2]), self.index(), names)
         if self.known.column is None and values.shape[2] == 1:
-            return table.iloc[:, 0].rename(names[0] if columns.targets else None)
+            column = table.iloc[:, 0]
+            return column if columns.targets else column.rename(None)
         return self.with_keys(table)
 
     @property
@@ -55,7 +57,7 @@ class SeriesRows:
         """Return a table with the names of series in a column, if X has them in one."""
         if self.known.column is None:
             return table
-        name: Any = self.known.name
+        name: Label = self.known.name
         if table.columns.nlevels > 1:
             name = (name, *[""] * (table.columns.nlevels - 1))
         table = table.copy()
@@ -84,7 +86,13 @@ class SeriesRows:
 
 
 def read_series_rows(
-    model: Any, windows: ModelWindows, X: Any, X_future: Any, *, target: Any, steps: int
+    model: BaseEstimator,
+    windows: ModelWindows,
+    X: ArrayLike | None,
+    X_future: ArrayLike | None,
+    *,
+    target: Target,
+    steps: int,
 ) -> SeriesRows:
     """Return the rows of a forecast of each series; every error about what was passed."""
     fitted = windows.fitted_series()
@@ -111,7 +119,9 @@ def read_series_rows(
     return SeriesRows(rows, known, labels)
 
 
-def _fitted_stand_ins(model: Any, windows: ModelWindows, fitted: FittedSeries) -> Table:
+def _fitted_stand_ins(
+    model: BaseEstimator, windows: ModelWindows, fitted: FittedSeries
+) -> Table:
     """Return a row of zeros for each fitted series, with the fitted columns."""
     groups, n_series = windows.groups, len(fitted.names)
     assert groups is not None

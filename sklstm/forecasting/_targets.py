@@ -1,7 +1,6 @@
 """steps_ahead: the targets of a model that predicts several steps at once."""
 
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,5 +96,5 @@ def steps_ahead(y: ArrayLike, steps: int) -> NDArray[np.float64] | pd.DataFrame:
     targets = np.full((len(values), int(steps)), np.nan)
     for step in range(int(steps)):
         targets[: len(values) - step, step] = values[step:]
-    index: Any = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
+    index: pd.Index | None = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
     return targets if index is None else pd.DataFrame(targets, index)

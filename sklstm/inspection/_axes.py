@@ -4,20 +4,21 @@ matplotlib is imported in this room alone, and only when something is drawn.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sklstm._sklearn_compat import check_matplotlib_support, validate_style_kwargs
+from sklstm._types import Keywords
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     AxesLike = Axes | Sequence[Axes] | NDArray[np.object_]
 
-Style = dict[str, Any]  # keywords of matplotlib
+Style = Keywords  # keywords of matplotlib
 Corner = Literal["upper left", "upper right"]
 
 # Series of up to this many points get a marker at each.

@@ -1,17 +1,17 @@
 """Bounds around a forecast, in the forms that they come in, as bands to draw."""
 
 from collections.abc import Hashable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sklstm._types import Passed
 from sklstm.inspection._forecast_rows import ForecastRows
 from sklstm.windows._labels import table_index
 
 
-def split_bounds(y_pred: Any, interval: Any) -> tuple[Any, Any]:
+def split_bounds(y_pred: Passed, interval: Passed) -> tuple[Passed, Passed]:
     """Return predictions and bounds, also where `forecast` gives both in one table."""
     if not isinstance(y_pred, pd.DataFrame):
         return y_pred, interval
@@ -25,14 +25,14 @@ def split_bounds(y_pred: Any, interval: Any) -> tuple[Any, Any]:
         return y_pred, interval
     is_value = np.asarray(levels[level] == "y_pred")
     table = y_pred.loc[:, is_value]
-    values: Any = table.iloc[:, 0].rename(None)  # of one target
+    values: pd.Series | pd.DataFrame = table.iloc[:, 0].rename(None)  # of one target
     if level > 0:
         values = table.set_axis(levels[0][is_value], axis=1)
     return values, y_pred.loc[:, ~is_value] if interval is None else interval
 
 
 def read_intervals(
-    interval: Any, y_pred: Any, rows: ForecastRows
+    interval: Passed, y_pred: Passed, rows: ForecastRows
 ) -> dict[str, NDArray[np.float64]]:
     """Return the bands, widest first: by name, arrays (n_rows, n_outputs, 2)."""
     if interval is None:
@@ -146,5 +146,5 @@ def _bounds_of_targets(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDA
     return bands
 
 
-def _percent(coverage: Any) -> str:
+def _percent(coverage: Passed) -> str:
     return f"{100 * float(coverage):.4g} % interval"

@@ -1,6 +1,6 @@
 """ForecastDisplay: history, true and predicted values over time, with bands."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklstm._pipelines import prediction_horizon, resolve_regressor
 from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._inputs import check_windows
+from sklstm._types import Passed, Target
 from sklstm.forecasting._baselines import Baseline
 from sklstm.forecasting._recursive import forecast
 from sklstm.inspection._axes import (
@@ -245,7 +246,7 @@ class ForecastDisplay:
         y: ArrayLike,
         *,
         steps: int | None = None,
-        target: Any = None,
+        target: Target = None,
         X_future: ArrayLike | None = None,
         baseline: Baseline | None = None,
         n_history: int | None = None,
@@ -369,7 +370,7 @@ class ForecastDisplay:
         interval: ArrayLike | None = None,
         baseline: Baseline | None = None,
         n_history: int | None = None,
-        index: Any = None,
+        index: ArrayLike | None = None,
         warm_up: ArrayLike | None = None,
         ax: "AxesLike | None" = None,
         true_kwargs: Style | None = None,
@@ -472,8 +473,8 @@ class ForecastDisplay:
     def _of_rows(
         cls,
         rows: ForecastRows,
-        interval: Any,
-        y_pred: Any,
+        interval: Passed,
+        y_pred: ArrayLike,
         *,
         baseline: Baseline | None,
         n_history: int | None,

@@ -5,13 +5,14 @@
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from sklstm._types import Passed
 from sklstm.forecasting._baselines import Baseline, check_season, repeated_values
 from sklstm.inspection._axes import FEW_POINTS
 from sklstm.windows._labels import inferred_index, table_index
@@ -56,7 +57,11 @@ class ForecastRows:
 
 
 def align_rows(
-    y_true: ArrayLike | None, y_pred: ArrayLike, *, history: ArrayLike | None, index: Any
+    y_true: Passed,
+    y_pred: Passed,
+    *,
+    history: Passed,
+    index: Passed,
 ) -> ForecastRows:
     """Return true and predicted values as rows of one time axis, and what is history."""
     pred = _check_values(y_pred, "y_pred")
@@ -84,7 +89,7 @@ def align_rows(
     return ForecastRows(_columns(true), _columns(pred), 0, labels, output_names(y_true))
 
 
-def _have_own_labels(y_true: Any, y_pred: Any) -> bool:
+def _have_own_labels(y_true: Passed, y_pred: Passed) -> bool:
     """Whether both are labelled in one way, so that rows are found by their labels."""
     index, labels = table_index(y_true), table_index(y_pred)
     if index is None or labels is None or index.equals(labels):
@@ -100,7 +105,7 @@ def _kind(index: pd.Index) -> str:
     return "numbers" if index.dtype.kind in "iuf" else str(index.dtype)
 
 
-def _by_label(y_true: Any, y_pred: Any) -> ForecastRows:
+def _by_label(y_true: Passed, y_pred: Passed) -> ForecastRows:
     """Align pandas objects by label: rows of y_true before all of y_pred are history."""
     index, labels = (inferred_index(y.index) for y in (y_true, y_pred))
     _check_kinds(index, labels, "y_true")
@@ -123,7 +128,11 @@ def _by_label(y_true: Any, y_pred: Any) -> ForecastRows:
 
 
 def _after_history(
-    history: Any, y_true: Any, y_pred: Any, pred: NDArray, labels: pd.Index | None
+    history: Passed,
+    y_true: Passed,
+    y_pred: Passed,
+    pred: NDArray,
+    labels: pd.Index | None,
 ) -> ForecastRows:
     """Return the rows of a history and of the forecast after it."""
     known = _check_values(history, "history")
@@ -155,7 +164,9 @@ def _after_history(
     )
 
 
-def _joined_labels(history: Any, y_true: Any, y_pred: Any, *, n_ahead: int) -> Any:
+def _joined_labels(
+    history: Passed, y_true: Passed, y_pred: Passed, *, n_ahead: int
+) -> pd.Index | None:
     """Return the labels of history and forecast; None if they are not known."""
     index = table_index(history)
     if index is None:
@@ -186,7 +197,7 @@ def _check_kinds(index: pd.Index, ahead: pd.Index, name: str) -> None:
         )
 
 
-def _frame(y: Any, index: pd.Index) -> pd.DataFrame:
+def _frame(y: Passed, index: pd.Index) -> pd.DataFrame:
     table = y.to_frame() if isinstance(y, pd.Series) else y
     return table.set_axis(index).astype(np.float64)
 
@@ -203,7 +214,7 @@ def _like_columns(table: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.Data
     return table[list(like.columns)]
 
 
-def _check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:
+def _check_values(y: Passed, name: str) -> NDArray[np.float64]:
     return check_array(
         y,
         dtype=np.float64,
@@ -227,7 +238,7 @@ def _check_same_shape(
             )
 
 
-def output_names(y: Any) -> list[str] | None:
+def output_names(y: Passed) -> list[str] | None:
     """Return the names of outputs, as labels of the vertical axes."""
     if isinstance(y, pd.DataFrame):
         return [str(name) for name in y.columns]
@@ -263,7 +274,7 @@ def baseline_values(
     return f"{name} repeated", values
 
 
-def with_labels_of(X: Any, y: Any) -> Any:
+def with_labels_of(X: Passed, y: Passed) -> Passed:
     """Return the true values as a pandas object with the labels of X, if they have none."""
     index = table_index(X)
     if index is None or table_index(y) is not None or len(index) != len(y):

@@ -1,6 +1,6 @@
 """HistoryDisplay: the loss in each epoch of training."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -9,6 +9,7 @@ from sklstm._network._losses import resolve_loss
 from sklstm._pipelines import resolve_regressor
 from sklstm._regressor import LSTMRegressor
 from sklstm._sklearn_compat import check_matplotlib_support
+from sklstm._types import Epoch
 from sklstm.inspection._axes import (
     FEW_POINTS,
     Style,
@@ -85,7 +86,7 @@ class HistoryDisplay:
 
     def __init__(
         self,
-        history: list[dict[str, Any]],
+        history: list[Epoch],
         *,
         best_epoch: int | None = None,
         loss_name: str = "loss",

@@ -27,11 +27,12 @@ other rows have other sums. The numbers of rows compared double, up to the whole
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import State
 from sklstm.windows._views import iter_chunks
 
 # Probability that other rows are taken for the fitted ones.
@@ -107,7 +108,7 @@ class FirstRows:
         return cls(low, high, eps, lengths, whole_only, sums)
 
     @classmethod
-    def from_state(cls, state: Any) -> Self:
+    def from_state(cls, state: State) -> Self:
         """Rebuild from what `state` returned; ValueError if it is anything else."""
         names = {field.name for field in fields(cls)}
         if not isinstance(state, dict) or state.keys() != names:
@@ -116,7 +117,7 @@ class FirstRows:
         first_rows._check()
         return first_rows
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return arrays and plain values, for any file format."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 

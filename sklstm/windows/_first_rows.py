@@ -6,11 +6,12 @@ found out here about all of them at once, in batches; very long ones go one by o
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import State
 from sklstm.windows._continuation import (
     CELL,
     FINEST_CELL,
@@ -70,7 +71,7 @@ class FirstRowsOfSeries:
         return cls(low, high, eps, n_lengths, lengths, whole_only, sums)
 
     @classmethod
-    def from_state(cls, state: Any) -> Self:
+    def from_state(cls, state: State) -> Self:
         """Rebuild from what `state` returned; ValueError if it is anything else."""
         names = {field.name for field in fields(cls)}
         if not isinstance(state, dict) or state.keys() != names:
@@ -88,7 +89,7 @@ class FirstRowsOfSeries:
             raise ValueError("the summary of the first rows of its series is inconsistent")
         return first_rows
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return arrays and plain values, for any file format."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 

@@ -1,11 +1,12 @@
 """What is remembered of several fitted series, to go on from them."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import State
 from sklstm.windows._checks import check_context
 from sklstm.windows._first_rows import FirstRowsOfSeries
 from sklstm.windows._panel import without_nan
@@ -44,7 +45,7 @@ class FittedSeries:
     first_rows: FirstRowsOfSeries
     labels: FittedSeriesLabels | None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return arrays and plain values, without names and context."""
         return {
             "missing": self.missing,
@@ -54,7 +55,7 @@ class FittedSeries:
         }
 
     @classmethod
-    def from_state(cls, names: NDArray, context: NDArray, state: dict[str, Any]) -> Self:
+    def from_state(cls, names: NDArray, context: NDArray, state: State) -> Self:
         """Rebuild from what `state` returned."""
         labels = state["labels"]
         return cls(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self, TypedDict
+from typing import ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from sklstm._sklearn_compat import (
     output_container,
 )
 from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
+from sklstm._types import Passed, State
 from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import check_parameter_of_fit, check_same_order
 from sklstm.windows._continuation import FirstRows
@@ -379,7 +380,7 @@ class ForwardFill(TransformerMixin, BaseEstimator):
             values = np.hstack([values, was_missing, ages]).astype(values.dtype, copy=False)
         return values, last
 
-    def _with_keys(self, X: Any, table: GroupedTable, filled: NDArray) -> Any:
+    def _with_keys(self, X: Passed, table: GroupedTable, filled: NDArray) -> Passed:
         """Put the column that names the series back into its place."""
         if table.column is None:
             return filled
@@ -411,11 +412,11 @@ class ForwardFill(TransformerMixin, BaseEstimator):
     def _fitted_many(self) -> FittedSeries:
         return FittedSeries.from_state(self.series_, self.last_values_, self._series_state)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         state = dict(super().__getstate__())
         return with_checksum(state, type(self), base=ForwardFill, fitted=FITTED)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         packages = ["sklstm", "scikit-learn"]
         state = verify_checksum(
             state, type(self), base=ForwardFill, fitted=FITTED, packages=packages

@@ -5,13 +5,14 @@ position of a column. The column is taken out of the table, the level out of the
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sklstm._sklearn_compat import feature_names_of
+from sklstm._types import Passed
 from sklstm.windows._labels import table_index
 
 Groups = str | int | None
@@ -36,7 +37,7 @@ class GroupedTable:
         Position of the column; None for a level.
     """
 
-    X: Any
+    X: Passed
     keys: pd.Index
     index: pd.Index | None
     column: int | None
@@ -127,7 +128,7 @@ def _what_is_missing(X: ArrayLike, groups: str, names: NDArray | None) -> str:
     )
 
 
-def _n_columns(X: Any) -> int:
+def _n_columns(X: Passed) -> int:
     shape = X.shape if hasattr(X, "shape") else np.shape(_as_array(X))
     if len(shape) != 2:
         raise ValueError(
@@ -137,13 +138,13 @@ def _n_columns(X: Any) -> int:
     return int(shape[1])
 
 
-def _as_array(X: Any) -> NDArray:
+def _as_array(X: ArrayLike) -> NDArray:
     array = np.asarray(X)
     # Names beside numbers would turn the numbers into text.
     return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
 
 
-def _split(X: Any, column: int) -> tuple[Any, pd.Index]:
+def _split(X: Passed, column: int) -> tuple[Passed, pd.Index]:
     """Return the other columns, and one column as the names of series."""
     if isinstance(X, pd.DataFrame):
         others = [c for c in range(X.shape[1]) if c != column]

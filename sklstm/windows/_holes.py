@@ -5,11 +5,12 @@ there are, and is saved as arrays and plain values.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import Label, State
 from sklstm.windows._labels import UNITS, Labels, comparable_labels
 from sklstm.windows._spacing import (
     EvenSpacing,
@@ -231,13 +232,13 @@ class FittedLabels:
                 return spacing
         return None if self.spacing is None else self.spacing.with_labels(compared)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return the summary as a dict of arrays and plain values."""
         own = {name: value for name, value in vars(self).items() if name != "last"}
         return {**vars(self.last), **own, "spacing": spacing_state(self.spacing)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: State) -> Self:
         """Rebuild the summary from what `state` returned."""
         names = Labels.__dataclass_fields__.keys()
         last = Labels(**{name: state[name] for name in names})
@@ -245,7 +246,7 @@ class FittedLabels:
         return cls(**{**own, "last": last, "spacing": spacing_from_state(state["spacing"])})
 
 
-def _first(later: Labels, *, like: Labels) -> Any:
+def _first(later: Labels, *, like: Labels) -> Label:
     first = later.values[0].item()
     if later.unit == like.unit:
         return first

@@ -6,7 +6,7 @@ between labels, and `_holes` what it means for windows.
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from pandas.api.types import (
     is_numeric_dtype,
     is_unsigned_integer_dtype,
 )
+
+from sklstm._types import Step
 
 # Times count one of these units since 1970. Microseconds are for dates before 1677 or after
 # 2262, which nanoseconds cannot count in 64 bits.
@@ -34,7 +36,7 @@ NUMBERS = "numbers"
 Number = int | float
 
 
-def table_index(X: Any) -> pd.Index | None:
+def table_index(X: object) -> pd.Index | None:
     """Return the row labels of a pandas object; None for anything else."""
     return X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
 
@@ -216,7 +218,7 @@ def _read_times(index: pd.DatetimeIndex) -> Labels:
 
 
 def _read_periods(index: pd.PeriodIndex) -> Labels:
-    freq: Any = index.freq
+    freq: Step = index.freq
     name = str(index.dtype).removeprefix("period[").removesuffix("]")
     kind = f"periods ({name})"
     is_business_day = isinstance(freq, pd.offsets.BusinessDay)
@@ -250,7 +252,7 @@ def _read_numbers(index: pd.Index) -> Labels | None:
 
 def _with_carried_step(labels: Labels, index: pd.Index) -> Labels:
     """Add the labels before and after these, if the index stores its step."""
-    step: Any = getattr(index, "freq", None)
+    step: Step = getattr(index, "freq", None)
     if isinstance(index, pd.RangeIndex) and len(index) > 1:
         step = index.step
     if step is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ from sklstm._sklearn_compat import (
     fit_context,
 )
 from sklstm._storage._checksum import verify_checksum, with_checksum
+from sklstm._types import State
 from sklstm.windows._lag_columns import (
     LagLayout,
     check_known_lags,
@@ -304,11 +305,11 @@ class LagsToWindows(
             names=names,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         state = dict(super().__getstate__())
         return with_checksum(state, type(self), base=LagsToWindows, fitted=())
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         packages = ["sklstm", "scikit-learn"]
         state = verify_checksum(
             state, type(self), base=LagsToWindows, fitted=(), packages=packages

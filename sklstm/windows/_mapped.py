@@ -7,11 +7,12 @@ a copy only where they are read.
 
 import mmap
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import Passed
 from sklstm.windows._views import (
     history_reach,
     history_windows,
@@ -26,7 +27,7 @@ LARGEST_COPY = 2**26
 
 def is_mapped(series: NDArray) -> bool:
     """Return whether a series lies in a file mapped into memory, too large to be copied."""
-    base: Any = series
+    base: object = series
     while base is not None and not isinstance(base, (np.memmap, mmap.mmap)):
         base = getattr(base, "base", None)
     return base is not None and series.nbytes > LARGEST_COPY
@@ -80,7 +81,13 @@ class JoinedWindows:
     def __len__(self) -> int:
         return len(self.head) + len(self.body)
 
-    def __getitem__(self, key: Any) -> Any:
+    @overload
+    def __getitem__(self, key: tuple[slice, slice]) -> Self: ...
+
+    @overload
+    def __getitem__(self, key: slice | NDArray) -> NDArray: ...
+
+    def __getitem__(self, key: Passed) -> Self | NDArray:
         rows, *others = key if isinstance(key, tuple) else (key,)
         if isinstance(rows, slice) and rows == slice(None):
             return type(self)(self.head[key], self.body[key])
@@ -93,7 +100,7 @@ class JoinedWindows:
         selected[~is_head] = self.body[rows[~is_head] - len(self.head)]
         return selected[(slice(None), *others)] if others else selected
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # A view would be pickled as a copy of each window.
         return _of_steps, (self.head, _steps_of(self.body), self.shape[1])
 

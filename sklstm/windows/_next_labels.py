@@ -1,12 +1,12 @@
 """Labels that follow those of a table, by its own frequency or by its even spacing."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklstm._types import Step
 from sklstm.windows._labels import (
     DURATIONS,
     TIMES,
@@ -23,7 +23,7 @@ N_LABELS = 100
 MOST_DECIMALS = 9
 SHORTEST_MONTH = 28
 
-MONTHS: tuple[Callable[..., Any], ...] = (
+MONTHS: tuple[Callable[..., pd.offsets.BaseOffset], ...] = (
     pd.offsets.MonthEnd,
     pd.offsets.MonthBegin,
     pd.offsets.BusinessMonthEnd,
@@ -78,7 +78,7 @@ def _next_labels(
 def _next_durations(
     index: pd.TimedeltaIndex, n: int, labels: Labels, spacing: Spacing | None
 ) -> pd.Index | None:
-    step: Any = index.freq
+    step: Step = index.freq
     if step is None:
         number = _even_step(labels, spacing)
         if number is None:
@@ -88,7 +88,7 @@ def _next_durations(
     return following.as_unit(index.unit).rename(index.name)
 
 
-def _even_step(labels: Labels, spacing: Spacing | None) -> Any:
+def _even_step(labels: Labels, spacing: Spacing | None) -> Step:
     """Return the step of evenly spaced labels, or the step that a single label implies."""
     if isinstance(spacing, EvenSpacing):
         return spacing.step
@@ -152,7 +152,7 @@ def _next_times(
 
 def _inferred_offset(
     index: pd.DatetimeIndex, labels: Labels, spacing: Spacing | None
-) -> Any:
+) -> pd.offsets.BaseOffset | None:
     if len(index) < 3:
         return None
     is_by_clock = not isinstance(spacing, EvenSpacing) or spacing.on_clock
@@ -163,7 +163,9 @@ def _inferred_offset(
     return None if isinstance(offset, pd.offsets.BusinessHour) else offset
 
 
-def _months_offset(index: pd.DatetimeIndex, spacing: Spacing | None) -> Any:
+def _months_offset(
+    index: pd.DatetimeIndex, spacing: Spacing | None
+) -> pd.offsets.BaseOffset | None:
     """Return the offset of labels on a date of each month, or so many months or years."""
     last = index[-N_LABELS:]
     if len({time.time() for time in last}) > 1:
@@ -179,7 +181,7 @@ def _months_offset(index: pd.DatetimeIndex, spacing: Spacing | None) -> Any:
     return None if rule is None else rule(n_months)
 
 
-def _are_on(offset: Any, index: pd.DatetimeIndex) -> bool:
+def _are_on(offset: pd.offsets.BaseOffset, index: pd.DatetimeIndex) -> bool:
     return all(offset.is_on_offset(time) for time in index)
 
 

@@ -4,12 +4,13 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sklstm._types import State
 from sklstm.windows._checks import (
     check_context,
     check_known_past,
@@ -67,7 +68,11 @@ class FittedOneSeries:
 
     @classmethod
     def from_state(
-        cls, context: NDArray, missing: NDArray | None, first_rows: Any, labels: Any
+        cls,
+        context: NDArray,
+        missing: NDArray | None,
+        first_rows: State,
+        labels: State | None,
     ) -> Self:
         """Rebuild from arrays and plain values."""
         if missing is None:

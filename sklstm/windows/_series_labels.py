@@ -7,12 +7,13 @@ since the series of a table often share their calendar.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklstm._types import Label, State
 from sklstm.windows._holes import (
     FittedLabels,
     Holes,
@@ -223,14 +224,14 @@ class FittedSeriesLabels:
         utc = pd.DatetimeIndex(values.astype(f"M8[{self.like.unit}]"), tz="UTC")
         return utc.tz_convert(self.like.zone).tz_localize(None).asi8
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return arrays and plain values, for any file format."""
         own = {name: value for name, value in vars(self).items() if name != "like"}
         summaries = [summary.state() for summary in self.summaries]
         return {**own, "like": dict(vars(self.like)), "summaries": summaries}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: State) -> Self:
         """Rebuild from what `state` returned."""
         summaries = [FittedLabels.from_state(one) for one in state["summaries"]]
         like = Labels(**state["like"])
@@ -316,13 +317,13 @@ Judgement = tuple[str, Holes, Spacing | None, FittedLabels | None]
 
 def _judge_once(fitted: FittedSeriesLabels | None) -> Callable[[int, Labels], Judgement]:
     """Return a function that judges one series, each pair of equal labels once."""
-    seen: dict[tuple[Any, bytes], Judgement] = {}
+    seen: dict[tuple[Label, bytes], Judgement] = {}
 
     def judge(number: int, own: Labels) -> Judgement:
-        known: Any = -1
+        known: Label = -1
         if fitted is not None and number >= 0:
-            known = int(fitted.which[number])
-            if known < 0:
+            known = which = int(fitted.which[number])
+            if which < 0:
                 even = (fitted.lasts, fitted.steps, fitted.counts)
                 known = tuple(array[number].item() for array in even)
         key = (known, own.values.tobytes())

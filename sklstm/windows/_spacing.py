@@ -10,11 +10,11 @@ the week at which a table never has a label.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklstm._types import State, Step
 from sklstm.windows._labels import TIMES, UNITS, Labels, Number, Unit
 from sklstm.windows._week import MOST_PLACES, Week, skipped_hours
 
@@ -189,13 +189,13 @@ def _differences(values: NDArray) -> NDArray:
     return values[1:] - values[:-1]
 
 
-def _is_step(differences: NDArray, step: Any) -> NDArray[np.bool_]:
+def _is_step(differences: NDArray, step: Step) -> NDArray[np.bool_]:
     if differences.dtype.kind == "f":
         return np.abs(differences - step) <= TOLERANCE * step
     return differences == step
 
 
-def _common_step(differences: NDArray) -> tuple[Any, int]:
+def _common_step(differences: NDArray) -> tuple[Step, int]:
     """Return the step that at least half of the differences equal, and how many (or 0).
 
     A value that makes up half of the sorted differences is in the middle of them.
@@ -211,7 +211,7 @@ def _common_step(differences: NDArray) -> tuple[Any, int]:
     return step, count
 
 
-def _divides_all(step: Any, differences: NDArray) -> bool:
+def _divides_all(step: Step, differences: NDArray) -> bool:
     if differences.dtype.kind != "f":
         return not (differences % step).any()
     n_steps = differences / step
@@ -322,7 +322,7 @@ def _explains_more(calendar: CalendarSpacing, even: EvenSpacing, labels: Labels)
     return bool((of_month == of_month[0]).all() or to_end.all())
 
 
-def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
+def spacing_state(spacing: Spacing | None) -> State | None:
     """Return a spacing as arrays and plain values."""
     if spacing is None:
         return None
@@ -336,7 +336,7 @@ def spacing_state(spacing: Spacing | None) -> dict[str, Any] | None:
     }
 
 
-def spacing_from_state(state: dict[str, Any] | None) -> Spacing | None:
+def spacing_from_state(state: State | None) -> Spacing | None:
     """Rebuild a spacing from what `spacing_state` returned."""
     if state is None:
         return None

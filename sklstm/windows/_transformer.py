@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self, TypedDict
+from typing import ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from sklstm._sklearn_compat import (
     with_callbacks,
 )
 from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
+from sklstm._types import State
 from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import (
     check_parameter_of_fit,
@@ -571,11 +572,11 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _output(self, windows: NDArray | Windows) -> NDArray | Windows:
         return flat_windows(np.asarray(windows)) if self.flatten else windows
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         state = dict(super().__getstate__())
         return with_checksum(state, type(self), base=WindowTransformer, fitted=FITTED)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         state = verify_checksum(
             state,
             type(self),

@@ -6,10 +6,12 @@ divided into *places* of equal length, such as hours.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklstm._types import State
 
 # A time of day, or a place in the week, without labels is closed if chance would leave it
 # so with a probability below this, and if the labels have passed over it so many times.
@@ -168,7 +170,7 @@ class Week:
         n_closed = int(np.roll(self.is_open(), -after).argmax())
         return clock + (n_closed + 1) * self.place
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return the week as arrays and plain values."""
         return {
             **vars(self),
@@ -178,7 +180,7 @@ class Week:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: State) -> Self:
         """Rebuild the week from what `state` returned."""
         state = dict(state)
         n_places = state.pop("n_places")

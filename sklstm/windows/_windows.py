@@ -1,11 +1,13 @@
 """Windows: rows that are read from one buffer of steps, whatever the number of series."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from types import EllipsisType
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklstm._types import Passed
 from sklstm.windows._mapped import JoinedWindows
 from sklstm.windows._views import (
     N_WINDOWS_AT_ONCE,
@@ -193,7 +195,7 @@ class Windows:
             self.hides_steps,
         )
 
-    def rows(self, rows: Any) -> Self:
+    def rows(self, rows: NDArray | list[int] | slice) -> Self:
         """Return some of the rows, by a slice, numbers or booleans."""
         return type(self)(
             self.every,
@@ -207,7 +209,13 @@ class Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, key: Any) -> Any:
+    @overload
+    def __getitem__(self, key: slice | list[int] | NDArray) -> Self: ...
+
+    @overload
+    def __getitem__(self, key: int | EllipsisType | tuple | None) -> NDArray: ...
+
+    def __getitem__(self, key: Passed) -> Self | NDArray:
         rows, *others = key if isinstance(key, tuple) else (key,)
         if rows is Ellipsis or rows is None:
             return np.asarray(self)[key]
@@ -240,7 +248,7 @@ class Windows:
                 array[part][is_unknown] = np.nan
         return array
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # A view would be pickled as a copy of each window.
         steps = self.steps
         per_row = (self.n_known, self.series, self.position)
