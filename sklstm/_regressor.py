@@ -116,19 +116,19 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         such as 0.01, need many training rows.
 
     multi_step : bool, default=False
-        Whether the columns of `y` are consecutive steps of one series, as those of
-        :func:`steps_ahead`. Then training leaves out the last rows of each series, whose
-        last target comes after its last training row, so that in cross-validation no fold
-        learns from its test rows. It also leaves out training rows whose targets reach into
-        the validation rows of `early_stopping`. `y` may be NaN in these last rows.
+        Whether the columns of `y` are consecutive steps of one series, such as
+        :func:`steps_ahead` returns. Then training leaves out the last rows of each series,
+        whose last target comes after its last training row, so that in cross-validation no
+        fold learns from its test rows. It also leaves out training rows whose targets reach
+        into the validation rows of `early_stopping`. `y` may be NaN in these last rows.
 
     incomplete : {"skip", "train"}, default="skip"
         What training does with incomplete windows, those of the first rows of a series.
-        "skip" leaves them out. "train" uses them too, each with the steps that it has and
-        with the weight of any other row; only windows that know no step are left out.
-        Choose "train" if the first predictions of a series matter and there are several
-        series, such as machines that are new: an LSTM that has only seen long windows is
-        often wrong about short ones.
+        "skip" leaves them out. "train" uses them too, each with the steps that it has, and
+        weighted like any other row; only windows that know no step are left out. Choose
+        "train" if the first predictions of a series matter and there are several series,
+        such as machines that are new: an LSTM that has only seen long windows is often
+        wrong about short ones.
 
     epochs : int, default=50
         Number of passes over the training windows. More epochs fit the training rows more

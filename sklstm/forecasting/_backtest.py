@@ -84,7 +84,8 @@ def backtest(
 
     For each fold, a clone of `model` is fitted on the training rows. From each origin in
     the test rows, `steps` values are predicted as :func:`forecast` would from all rows up
-    to there: the known rows grow along the test rows, the model stays that of the fold.
+    to there: the known rows grow along the test rows, while the model of the fold stays the
+    same.
 
     Parameters
     ----------
@@ -93,18 +94,18 @@ def backtest(
         if `refit` is False. It is not changed.
 
     X : array-like of shape (n_samples, n_features)
-        The series, one row a step in time order. Columns that are no targets count as known
-        ahead.
+        The series, with one row per step in time order. Columns that are not targets count
+        as known ahead.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        What `model` is fitted on: the columns of the target, or the consecutive steps of a
-        direct model (:func:`steps_ahead`).
+        Targets that `model` is fitted on: the columns of the target, or the consecutive
+        steps of a direct model (:func:`steps_ahead`).
 
     cv : int, cross-validation generator or iterable of (train, test)
         Folds whose test rows follow after the training rows, such as
         :class:`~sklearn.model_selection.TimeSeriesSplit`; an int is its number of splits.
-        Of several series, those of each: also splits by series, such as
-        :class:`~sklearn.model_selection.GroupKFold`.
+        With several series, this holds within each of them; splits by series, such as
+        :class:`~sklearn.model_selection.GroupKFold`, work too.
 
     steps : int, default=None
         Steps to forecast from each origin. None predicts each test row from the true steps
@@ -125,30 +126,30 @@ def backtest(
         :class:`WindowTransformer` tells apart.
 
     params : dict, default=None
-        Parameters for `fit`, such as ``{"lstmregressor__sample_weight": weights}``. Those
-        with one value a row are split like `X`.
+        Parameters for `fit`, such as ``{"lstmregressor__sample_weight": weights}``.
+        Parameters with one value per row are split like `X`.
 
     baseline : "last", int or list of these, default=None
-        Adds what repeating values of `y` would have forecast from the same origin: the last
-        one, or the last season, an int of so many steps. :func:`skill_score` compares.
+        Naive forecasts to list beside those of the model, from the same origins: "last"
+        repeats the last value of `y`, and an int repeats its last season of that many
+        steps. :func:`skill_score` compares the errors.
 
     n_jobs : int, default=None
-        Folds at once, as in scikit-learn; None is one, -1 as many as there are processors.
-        ``joblib.parallel_config(verbose=10)`` prints how many of them are done.
+        Number of folds to run at once, as in scikit-learn: None is one, -1 is one per
+        processor. ``joblib.parallel_config(verbose=10)`` prints how many of them are done.
 
     Returns
     -------
     errors : DataFrame
         A row for each fold, origin and step with the columns `fold`; `origin`, the position
         of the last known row; `step`, from 1; `label`, that of the predicted row, or its
-        position; `target`, its column, if there are several; `y_true`; and `y_pred`. Of
-        several series, a column that names them comes after `fold`: as `groups` does, or
-        `series`. With a
-        `baseline`, `y_last`, or `y_last_12` of a season of 12 steps; NaN where the rows up
-        to the origin are fewer. Of a model with ``loss="quantile"`` also `y_pred_0.1` and
-        so on, a column for each level. Only the median is fed back, so that the levels of
-        later steps are those of one step after the path of medians: too narrow, unless the
-        model is a direct one. :func:`conformal_interval` corrects them.
+        position; `target`, its column, if there are several; `y_true`; and `y_pred`. With
+        several series, the column after `fold` names them; it has the name that `groups`
+        gives, or `series`. With a `baseline`, `y_last`, or `y_last_12` of a season of 12
+        steps; NaN where the rows up to the origin are fewer. For a model with
+        ``loss="quantile"``, also a column for each level, such as `y_pred_0.1`. Only the
+        median is fed back, so the levels of later steps are too narrow, unless the model is
+        a direct one; :func:`conformal_interval` corrects them.
 
     Raises
     ------
@@ -156,15 +157,15 @@ def backtest(
         If `X` or `y` holds times or is sparse.
 
     ValueError
-        If the columns of the target are not `y`, so that feeding predictions back in would
-        be wrong; if training rows do not come before the test rows, these are not
+        If the columns of the target do not hold `y`, so that feeding predictions back in
+        would be wrong; if test rows do not come after the training rows, are not
         consecutive, or are fewer than `steps`; or as in :func:`forecast`.
 
     Warns
     -----
     UserWarning
-        If ``refit=False`` and the model was fitted on some of the test rows, which it then
-        predicts better than rows to come; or if labels are missing between the rows.
+        If ``refit=False`` and the model was fitted on some of the test rows, which it
+        predicts better than future ones; or if labels are missing between the rows.
 
     See Also
     --------
@@ -175,13 +176,14 @@ def backtest(
 
     Notes
     -----
-    Forecasts of a fold are computed together where an :class:`LSTMRegressor` comes right
-    after the windows and the steps before them act row by row, which is tried out.
-    Otherwise they are computed one by one, which takes longer. The bits are the same.
+    Forecasts of a fold are computed together if an :class:`LSTMRegressor` comes right after
+    the windows and the steps before them act row by row, which `backtest` finds out by
+    trying. Otherwise they are computed one by one, which takes longer. Both ways give the
+    same bits.
 
-    Of several series, the rows before the first origin have to be in `X`: a series that is
-    new in a fold has its first origin after as many rows as a window reaches back, and one
-    with fewer test rows than `steps` has none. Origins count for each series by itself.
+    With several series, the rows before the first origin have to be in `X`: a series that
+    is new in a fold has its first origin after as many rows as a window reaches back, and
+    one with fewer test rows than `steps` has none. Origins are counted within each series.
 
     Callbacks of scikit-learn are set on the model: with
     ``model.set_callbacks(ProgressBar())`` one bar counts the folds, and one more for each

@@ -38,25 +38,27 @@ def conformal_interval(
     symmetric: bool = True,
     by: By = None,
 ) -> pd.DataFrame:
-    """Bounds around a forecast that hold as often as its past errors say.
+    """Put bounds around a forecast, from past errors of the same model.
 
-    Split conformal prediction [1]_, each step ahead by its own errors. With `n` errors
-    ``e = y_true - y_pred`` of a step, its bounds are ``y_pred - q`` and ``y_pred + q``,
-    where ``q`` is the ``ceil((n + 1) * coverage)``-th smallest absolute error. If the next
-    error is exchangeable with these, the true value lies between the bounds with at least
-    that probability, whatever the model and the distribution of its errors.
+    This is split conformal prediction [1]_, with the errors of each step ahead on their
+    own. With `n` errors ``e = y_true - y_pred`` of a step, its bounds are ``y_pred - q``
+    and ``y_pred + q``, where ``q`` is the ``ceil((n + 1) * coverage)``-th smallest absolute
+    error. If the next error is exchangeable with these, the true value lies between the
+    bounds with at least that probability, whatever the model and the distribution of its
+    errors.
 
-    From quantiles it is conformalized quantile regression [2]_: the two levels closest to
-    ``(1 - coverage) / 2`` and ``(1 + coverage) / 2`` are moved outwards by the same rank of
-    ``max(low - y_true, y_true - high)``, or inwards if that is negative. So the bounds hold
-    as often, and are wide when the model expects large errors, narrow when it does not.
+    If the forecast has quantiles, this is conformalized quantile regression [2]_: the two
+    levels closest to ``(1 - coverage) / 2`` and ``(1 + coverage) / 2`` are moved outwards
+    by the same rank of ``max(low - y_true, y_true - high)``, or inwards if that is
+    negative. The bounds then hold equally often, and are wide when the model expects large
+    errors and narrow when it does not.
 
     Parameters
     ----------
     y_pred : array-like of shape (steps,), (steps, n_targets), (steps, n_levels) or \
             (steps, n_targets, n_levels)
         A forecast, its first row one step ahead, as :func:`forecast` gives it. For
-        quantiles, that of ``forecast(..., quantiles=True)``.
+        quantiles, the result of ``forecast(..., quantiles=True)``.
 
     errors : DataFrame
         Table of a :func:`backtest` of the same model and target, with the columns `step`,
@@ -69,22 +71,22 @@ def conformal_interval(
         more errors and give wider bounds.
 
     symmetric : bool, default=True
-        Whether both bounds are as far from the forecast. False takes each from its own
-        tail, which follows skewed errors and needs twice as many of them.
+        Whether both bounds are equally far from the forecast. False takes each from its own
+        tail, which suits skewed errors and needs twice as many of them.
 
     by : callable or str, default=None
-        A callable tells errors apart by their labels instead of by their step: it gets the
-        labels of rows as an index and returns a value for each, such as ``lambda day:
-        day.month``. Bounds then come from the errors of the same value, of all steps. Of
-        several series, the errors of all are pooled by default; the name of the level or
-        column that tells them apart takes those of each series for itself.
+        A callable groups errors by their labels instead of by their step: it is passed the
+        labels as an index and returns a value for each, such as ``lambda day: day.month``.
+        Bounds then come from all errors with the same value, whatever their step. With
+        several series, the errors of all are pooled by default; pass the name of the level
+        or column that tells them apart to use the errors of each series alone.
 
     Returns
     -------
     bounds : DataFrame of shape (steps, 2)
-        Columns `lower` and `upper`, with the index of `y_pred` and, if it has one, its
-        column of series before them. With several coverages the columns have a level for
-        them before, and with several targets one before that.
+        Columns `lower` and `upper`, with the index of `y_pred`. If `y_pred` has a column
+        that names series, it comes first. Several coverages make an outer level of the
+        columns, and several targets one above it.
 
     Raises
     ------
@@ -96,8 +98,8 @@ def conformal_interval(
     Warns
     -----
     UserWarning
-        If `errors` has quantiles and `y_pred` has none: the bounds are those around the
-        median then.
+        If `errors` has quantiles and `y_pred` has none. The bounds are then those around
+        the median.
 
     See Also
     --------
@@ -107,7 +109,7 @@ def conformal_interval(
     Notes
     -----
     Errors of overlapping forecasts resemble each other, and a series may change: the
-    coverage then holds on average only, and no longer where later errors are larger.
+    coverage then holds on average only, and not if later errors are larger.
 
     References
     ----------

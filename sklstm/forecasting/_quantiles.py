@@ -41,7 +41,7 @@ def predict_quantiles(model: BaseEstimator, X: ArrayLike) -> NDArray[np.float64]
     quantiles : ndarray of shape (n_samples, n_levels) or (n_samples, n_outputs, n_levels)
         Predictions of each level, in the order of `quantiles` in `fit` and the units of
         `y`, with an axis for the outputs if `y` had one. They never decrease along the
-        levels. Those of the median are what ``model.predict`` returns.
+        levels. The level 0.5 is what ``model.predict`` returns.
 
     Raises
     ------

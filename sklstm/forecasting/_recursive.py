@@ -48,7 +48,8 @@ def forecast(
     these rows are predicted in one call of ``model.predict``. Their predictions are written
     into the columns of the target, as if they were true, and the next rows are predicted
     from those. A direct model, whose outputs are consecutive steps (:func:`steps_ahead`),
-    gives all of them at once; beyond them its predictions are fed back in as well.
+    gives all of them at once; if more steps are asked for, its predictions are fed back in
+    as well.
 
     Parameters
     ----------
@@ -61,18 +62,18 @@ def forecast(
         The last known rows, in the columns that `model` was fitted on. The last
         ``seq_length + horizon - 1`` rows are enough where the steps before the windows act
         row by row; fewer are enough where they follow directly after the fitted rows. None
-        continues from the fitted rows themselves. Of several series, which `groups` of the
-        :class:`WindowTransformer` tells apart, each that has rows is forecast, also one
-        that was not fitted.
+        continues from the fitted rows themselves. With several series (`groups` of the
+        :class:`WindowTransformer`), every series that has rows in `X` is forecast, also if
+        it was not fitted.
 
     steps : int
-        How many steps to predict. Errors add up with each step that is fed back.
+        Number of steps to predict. Errors add up with each step that is fed back.
 
     target : str, int or list of these, default=None
         Names or positions of the columns of `X` that hold the target itself, one for each
-        output of the model, in its order. By default the only column. An empty list if no
-        column does: then nothing is fed back. With ``horizon >= 1`` these columns hold
-        ``y[t]`` in row ``t``; with ``horizon=0``, where a row is in its own window,
+        output of the model, in its order. By default, the only column. Pass an empty list
+        if no column does; nothing is fed back then. With ``horizon >= 1`` these columns
+        hold ``y[t]`` in row ``t``; with ``horizon=0``, where a row is in its own window,
         ``y[t - 1]``.
 
     X_future : array-like of shape (n_ahead, n_features), default=None
@@ -80,16 +81,18 @@ def forecast(
         any order if it is a table; columns that `X` does not have are ignored. With
         ``horizon=0`` it has the columns of the target too, the first value set to the last
         true one. With ``horizon >= 1`` the last `horizon` rows are not read, and may be
-        left out. Its index is that of the forecast, and has to start one step after `X`.
+        left out. Its index becomes the index of the forecast, and has to start one step
+        after `X`.
 
     quantiles : bool, default=False
-        Whether to return all levels of a model with ``loss="quantile"``. Those of a direct
-        model are as trained, step by step. Recursion feeds the median back: from the second
-        block on, levels are those of one step after the path of medians, and too narrow.
+        Whether to return all levels of a model with ``loss="quantile"``. A direct model has
+        its own levels for each step. Otherwise the median is fed back, and the levels of
+        later steps are too narrow: they allow for the error of one step only.
 
     errors : DataFrame, default=None
-        Table of a :func:`backtest` of the same model, with as many steps. Then the result
-        is a table of the forecast and its bounds, those of :func:`conformal_interval`.
+        Table of a :func:`backtest` of the same model, with as many steps. The result is
+        then a table of the forecast and the bounds that :func:`conformal_interval` puts
+        around it.
 
     coverage : float or sequence of float, default=None
         Probabilities with which the bounds should hold; 0.9 by default. Only with `errors`.
@@ -100,15 +103,16 @@ def forecast(
         The predictions. A Series or DataFrame with the labels of the steps ahead if `X` or
         `X_future` is a pandas table, or if the index of the fitted rows reached the
         windows; otherwise an array. The labels continue the frequency of the index or its
-        even spacing, by the local clock where there is a time zone; months and business
-        days are followed, holidays are not known. With `quantiles` there is one more axis
-        for the levels: in a DataFrame, columns that they name, below those of the targets.
-        With `errors` always a DataFrame, with the columns `y_pred`, `lower` and `upper`;
-        several coverages and several targets are levels of the columns.
+        even spacing, by the local clock if there is a time zone; months and business days
+        are followed, holidays are not known. With `quantiles` there is one more axis for
+        the levels: in a DataFrame, columns that they name, below those of the targets. With
+        `errors` always a DataFrame, with the columns `y_pred`, `lower` and `upper`; several
+        coverages and several targets are levels of the columns.
 
-        Of several series, the forecasts one after another, with the names of series in the
-        level or in a column as `X` has them; of an array, of shape (n_series, steps) or
-        (n_series, steps, n_targets), in the order of their first rows.
+        With several series, the forecasts follow one after another, and a level of the
+        index or a column names the series, as in `X`. For an array, the shape is (n_series,
+        steps) or (n_series, steps, n_targets), with the series in the order of their first
+        rows.
 
     Raises
     ------
@@ -119,14 +123,13 @@ def forecast(
         If `model` has no :class:`WindowTransformer`; if `X` has fewer rows than its windows
         reach back to and they do not follow the fitted ones (with ``context="never"`` they
         never do), or recent rows are missing (with ``missing="cut"`` the forecast is from
-        what is known instead); if `X_future` does not start one step after
-        `X`, leaves out steps, lacks columns or has too few rows; if the labels that follow
-        cannot be told from the index; if the model has another number of outputs than
-        there are targets; if `quantiles` are wanted of a model with another loss; if
-        `errors` is the table of another model or has too few errors for the coverage, with
-        the number of origins that it needs; or if a step of the model before the windows
-        cannot read what it gets: without `X` a logarithm cannot read the row ahead, whose
-        values are not known.
+        what is known instead); if `X_future` does not start one step after `X`, leaves out
+        steps, lacks columns or has too few rows; if the labels that follow cannot be
+        derived from the index; if the numbers of outputs and targets differ; if `quantiles`
+        is set, but the model has another loss; if `errors` is the table of another model or
+        has too few errors for the coverage, with the number of origins that it needs; or if
+        a step of the model before the windows cannot read what it gets: without `X` a
+        logarithm cannot read the row ahead, whose values are not known.
 
     See Also
     --------
@@ -136,10 +139,11 @@ def forecast(
 
     Notes
     -----
-    Where an :class:`LSTMRegressor` comes right after the windows, it predicts only the rows
-    ahead, to the same bits as if `model.predict` were called on all rows with those ahead
-    appended. Other regressors do predict all rows of `X`, so that theirs agree too. All
-    series of a table are predicted in the same calls, to the bits of each alone.
+    If an :class:`LSTMRegressor` comes right after the windows, it predicts only the rows
+    ahead. The result is bit-identical to calling ``model.predict`` on all rows with those
+    ahead appended; other regressors do predict all rows of `X`, so the same holds for them.
+    All series of a table are predicted together, each bit-identical to a forecast of it
+    alone.
 
     Examples
     --------

@@ -49,7 +49,7 @@ def make_forecast_scorer(
         steps are passed at once: 1-D, or with one column for each of several targets.
 
     steps : int
-        Steps to forecast from each origin. Test rows have to be as many at least.
+        Steps to forecast from each origin. There have to be at least as many test rows.
 
     greater_is_better : bool, default=False
         Whether a higher value is better. Losses change their sign, since searches maximise.

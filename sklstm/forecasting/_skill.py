@@ -64,8 +64,8 @@ def skill_score(
     -------
     skill : float, Series or DataFrame
         At most 1. For a table, a column for each of its baselines, and a row for each value
-        of `by`; a Series of the baselines if nothing is told apart. If the baseline has no
-        error, 0 if the forecast has none either, else ``-inf``.
+        of `by`; a Series of the baselines without `by` if there is one target. If the
+        baseline has no error, 0 if the forecast has none either, else ``-inf``.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def skill_score(
     -----
     Rows with NaN are left out, for the forecast and the baseline alike, so that both are
     scored on the same rows. With the mean absolute error, one minus the skill is the
-    relative mean absolute error; the mean absolute scaled error of [2]_ has the error of
-    the baseline on the training rows below the line.
+    relative mean absolute error; the mean absolute scaled error of [2]_ divides by the
+    error of the baseline on the training rows.
 
     References
     ----------
