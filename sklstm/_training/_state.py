@@ -96,37 +96,9 @@ def net_state(net: WindowNet, *, n_epochs: int, resumable: bool) -> State:
 def net_from_state(state: State, device: str, skorch_params: Keywords | None) -> WindowNet:
     """Rebuild a net from what `net_state` returned, on a device that this machine has."""
     architecture = check_net_state(state)
-    if not isinstance(device, str):
-        raise damage_error("network", f"its device is {device!r}")
+    device = _device_here(device)
     try:
-        resolve_device(device)
-    except ValueError:
-        device = "cpu"
-    try:
-        # Without saved generators, seed from the weights, so that different models do not
-        # share random draws.
-        seed = int(sha256(state["module"])[:8], 16)
-        # Predictions need no other arguments, and a new fit makes its own net.
-        params = skorch_params if isinstance(skorch_params, dict) else {}
-        training = state["training"]
-        is_needed = "optimizer" in state
-        of_optimizer = {
-            name: value
-            for name, value in params.items()
-            if is_needed and name[:9] == "optimizer"
-        }
-        net = make_net(
-            architecture,
-            Training(
-                **training
-                | {
-                    "quantiles": tuple(training.get("quantiles", ())),
-                    "skorch_params": of_optimizer,
-                }
-            ),
-            device=device,
-            seed=seed,
-        )
+        net = _untrained_net(state, architecture, device, skorch_params)
     except MALFORMED as error:
         raise damage_error("network", f"{type(error).__name__} {error}") from error
     try:
@@ -139,6 +111,41 @@ def net_from_state(state: State, device: str, skorch_params: Keywords | None) ->
     except (ValueError, *MALFORMED) as error:
         raise damage_error("network", f"{type(error).__name__} {error}") from error
     return net
+
+
+def _device_here(device: object) -> str:
+    """Return the device that a net was saved on, or the CPU if this machine lacks it."""
+    if not isinstance(device, str):
+        raise damage_error("network", f"its device is {device!r}")
+    try:
+        resolve_device(device)
+    except ValueError:
+        return "cpu"
+    return device
+
+
+def _untrained_net(
+    state: State, architecture: Architecture, device: str, skorch_params: Keywords | None
+) -> WindowNet:
+    """Make a net of the saved parameters, with new weights."""
+    # Predictions need no arguments of skorch, and a new fit makes its own net.
+    params = skorch_params if isinstance(skorch_params, dict) else {}
+    if "optimizer" not in state:
+        params = {}
+    saved = {
+        "quantiles": tuple(state["training"].get("quantiles", ())),
+        "skorch_params": {
+            name: value for name, value in params.items() if name[:9] == "optimizer"
+        },
+    }
+    return make_net(
+        architecture,
+        Training(**state["training"] | saved),
+        device=device,
+        # Without saved generators, seed from the weights, so that different models do not
+        # share random draws.
+        seed=int(sha256(state["module"])[:8], 16),
+    )
 
 
 def saved_weights(net: WindowNet) -> dict[str, Tensor]:

@@ -7,8 +7,9 @@ of each (`_series_future`) and their labels (`_series_labels`), and forecast in 
 way.
 
 `_backtest` and `_scorer` make forecasts from many origins, by `_origins`, in the folds that
-`_folds` checks and `_progress` reports, of a table that `_layout` sorts by series.
-`_baselines` has what repeating values would have forecast, and `_skill` compares.
+`_folds` checks and `_progress` reports, of a table that `_layout` sorts by series; `_place`
+says where in it each value is. `_baselines` has what repeating values would have forecast,
+and `_skill` compares.
 
 `_intervals` makes bounds around a forecast (`_forecast_table`) from the errors of a
 backtest (`_margins`), `_quantiles` calls a model that predicts quantiles itself, and

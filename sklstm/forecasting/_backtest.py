@@ -42,6 +42,7 @@ from sklstm.forecasting._origins import (
     forecasts_from,
     one_step_predictions,
 )
+from sklstm.forecasting._place import columns_of_place
 from sklstm.forecasting._progress import Backtest
 from sklstm.forecasting._quantiles import Predictor, fitted_quantiles, level_column
 from sklstm.windows._checks import check_labels, check_same_order, warn_of_holes
@@ -312,21 +313,9 @@ class _Backtest:
             raise ValueError(f"Fold {number}: {error}") from error
         y_pred, *levels = predicted
         step = np.arange(first_step, first_step + y_pred.shape[1])
+        names = self.columns.target_names
+        columns = columns_of_place(layout, names, number, origins, step, y_pred.shape)
         rows = origins[:, np.newaxis] + step  # (n_origins, steps)
-        shape = y_pred.shape  # (n_origins, steps, n_values)
-        origin = _repeated(origins[:, np.newaxis, np.newaxis], shape)
-        columns: dict[str, NDArray | pd.Index] = {"fold": np.full(y_pred.size, number)}
-        if layout.keys is not None:
-            columns[layout.name] = layout.keys[origin]
-            origin = layout.order[origin]
-        columns |= {
-            "origin": origin,
-            "step": _repeated(step[:, np.newaxis], shape),
-            "label": layout.labels[_repeated(rows[:, :, np.newaxis], shape)],
-        }
-        if shape[2] > 1:
-            names = pd.Index(self.columns.target_names or list(range(shape[2])))
-            columns["target"] = names[_repeated(np.arange(shape[2]), shape)]
         columns |= {"y_true": y_true[rows].ravel(), "y_pred": y_pred.ravel()}
         for name, season in self.seasons.items():
             starts = layout.starts[origins]
@@ -399,7 +388,3 @@ class _Backtest:
                 "forecasts, and the errors of forecasts to come will be larger. Fit the "
                 "model on the rows before, or set refit=True."
             )
-
-
-def _repeated(values: NDArray, shape: tuple[int, ...]) -> NDArray:
-    return np.broadcast_to(values, shape).ravel()

@@ -234,11 +234,7 @@ def _times(values: NDArray, labels: Labels, like: pd.DatetimeIndex) -> pd.Dateti
 def index_of(labels: Labels) -> pd.Index | None:
     """Return the labels as an index; None if pandas has no such labels."""
     if labels.freq is not None:
-        if labels.clock is None:
-            epoch = pd.PeriodIndex([pd.Period(ordinal=0, freq=labels.freq)])
-            return epoch.repeat(len(labels)) + labels.values
-        times = pd.DatetimeIndex(labels.values.astype(f"M8[{labels.unit}]"))
-        return pd.PeriodIndex(times, freq=labels.freq)
+        return _period_index(labels)
     if labels.kind == TIMES:
         return pd.DatetimeIndex(labels.values.astype(f"M8[{labels.unit}]"))
     if labels.kind == ZONED_TIMES:
@@ -250,3 +246,11 @@ def index_of(labels: Labels) -> pd.Index | None:
     if labels.kind == DURATIONS:
         return pd.TimedeltaIndex(labels.values.astype(f"m8[{labels.unit}]"))
     return pd.Index(labels.values)
+
+
+def _period_index(labels: Labels) -> pd.Index:
+    if labels.clock is None:
+        epoch = pd.PeriodIndex([pd.Period(ordinal=0, freq=labels.freq)])
+        return epoch.repeat(len(labels)) + labels.values
+    times = pd.DatetimeIndex(labels.values.astype(f"M8[{labels.unit}]"))
+    return pd.PeriodIndex(times, freq=labels.freq)
