@@ -30,9 +30,8 @@ def check_baselines(
     """Return the number of values that each baseline repeats, by its column's name."""
     if baseline is None:
         return {}
-    one_only = isinstance(baseline, (str, Integral))
     columns: dict[str, int] = {}
-    for one in np.array([baseline] if one_only else baseline, dtype=object):
+    for one in np.atleast_1d(np.asarray(baseline, dtype=object)):
         name = column_of(one)
         if name in columns:
             raise ValueError(f"baseline={baseline!r} names {one!r} more than once.")
