@@ -82,6 +82,25 @@ except ImportError:  # scikit-learn before 1.9
             return fit
 
 
+# Attributes set by set_output, set_fit_request and set_callbacks, and during a fit with
+# callbacks.
+SET_BY_SKLEARN = {
+    "_callback_fit_ctx",
+    "_metadata_request",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "_sklearn_output_config",
+    "feature_names_in_",
+    "n_features_in_",
+}
+
+
+def callbacks_of(estimator: BaseEstimator) -> list[object]:
+    """Return the callbacks that are set on an estimator."""
+    return list(getattr(estimator, "_skl_callbacks", []))
+
+
 def input_columns(step: ColumnTransformer) -> dict[str, NDArray[np.intp]]:
     """Return the positions of the columns that each part of a fitted step reads."""
     columns = step._transformer_to_input_indices
@@ -94,6 +113,7 @@ def output_container(estimator: BaseEstimator) -> str:
 
 
 __all__ = [
+    "SET_BY_SKLEARN",
     "AutoPropagatedCallback",
     "BaseSearchCV",
     "CallbackContext",
@@ -101,6 +121,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "callbacks_of",
     "check_feature_names_in",
     "check_matplotlib_support",
     "check_method_params",

@@ -284,6 +284,7 @@ def test_private_names_of_scikit_learn_are_in_one_file(source):
         if name.startswith("sklearn.") and "._" in name
     ]
     assert private == []
+    assert "_skl_" not in SOURCES[source].read_text("utf-8")
 
 
 WITHOUT_CALLBACKS = """

@@ -10,20 +10,8 @@ import inspect
 import warnings
 from collections.abc import Collection, Iterable
 
+from sklstm._sklearn_compat import SET_BY_SKLEARN
 from sklstm._types import State
-
-# Attributes set by set_output, set_fit_request and set_callbacks, and during a fit with
-# callbacks.
-SET_BY_SKLEARN = {
-    "_callback_fit_ctx",
-    "_metadata_request",
-    "_parent_callback_ctx",
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-    "_sklearn_output_config",
-    "feature_names_in_",
-    "n_features_in_",
-}
 
 
 def unknown_attributes(

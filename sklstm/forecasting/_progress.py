@@ -16,6 +16,7 @@ from sklstm._sklearn_compat import (
     AutoPropagatedCallback,
     CallbackContext,
     CallbackSupportMixin,
+    callbacks_of,
     with_callbacks,
 )
 from sklstm._types import Passed
@@ -64,8 +65,8 @@ class Backtest(CallbackSupportMixin, BaseEstimator):
             context.call_on_fit_task_end(**task)
 
 
-def _split_callbacks(model: BaseEstimator) -> tuple[list[Passed], list[Passed]]:
+def _split_callbacks(model: BaseEstimator) -> tuple[list[object], list[object]]:
     """Return the callbacks of a model that go on to inner estimators, and the others."""
-    callbacks = getattr(model, "_skl_callbacks", [])
+    callbacks = callbacks_of(model)
     moved = [one for one in callbacks if isinstance(one, AutoPropagatedCallback)]
     return moved, [one for one in callbacks if not isinstance(one, AutoPropagatedCallback)]
