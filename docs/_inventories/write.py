@@ -52,6 +52,11 @@ OTHERS = {
         ("py:function", "numpy.random.default_rng"): "reference/random/generator.html#$",
         ("py:data", "numpy.typing.ArrayLike"): "reference/typing.html#$",
     },
+    "pandas": {
+        ("py:method", "pandas.DataFrame.ffill"): (
+            "reference/api/pandas.DataFrame.ffill.html#$"
+        ),
+    },
     "sklearn": {
         ("py:exception", "sklearn.exceptions.InconsistentVersionWarning"): (
             "modules/generated/sklearn.exceptions.InconsistentVersionWarning.html#$"
@@ -60,8 +65,15 @@ OTHERS = {
             "modules/generated/sklearn.utils.metadata_routing.MetadataRequest.html#$"
         ),
         ("std:label", "combining_estimators"): "modules/compose.html#combining-estimators",
+        ("std:label", "df_output_transform"): (
+            "modules/df_output_transform.html#df-output-transform"
+        ),
         ("std:label", "metadata_routing"): "metadata_routing.html#metadata-routing",
         ("std:label", "r2_score"): "modules/model_evaluation.html#r2-score",
+        ("std:label", "sphx_glr_auto_examples_miscellaneous_plot_set_output.py"): (
+            "auto_examples/miscellaneous/plot_set_output.html"
+            "#sphx-glr-auto-examples-miscellaneous-plot-set-output-py"
+        ),
         ("std:term", "fit"): "glossary.html#term-fit",
         ("std:term", "meta-estimator"): "glossary.html#term-meta-estimator",
         ("std:term", "metadata"): "glossary.html#term-metadata",
