@@ -6,6 +6,7 @@ calendar.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,38 +35,20 @@ def labels_by_series(
     is_fitted: bool,
 ) -> list[pd.Index] | None:
     """Return the labels of the rows ahead of each series; None without an index."""
-    panel = known.panel
-    names = series_names(panel.keys)
-    numbers = pd.Index(fitted.names).get_indexer(pd.Index(names))
-    if is_fitted:
-        has_labels = fitted.labels is not None and isinstance(known.table, pd.DataFrame)
-    else:
-        usable = check_series_labels(known.index, panel, warn=False)
-        has_labels = usable is not None and not _numbers_rows(known.index, fitted)
+    has_labels = _have_labels(known, fitted, is_fitted=is_fitted)
     given = ahead is not None and not _numbers_rows(ahead.index, fitted)
     if not has_labels and not given:
         return None
+    index = known.index if has_labels and not is_fitted else None
     found: list[pd.Index] = []
     seen: dict[Label, pd.Index] = {}
-    for number, rows in enumerate(known.rows()):
-        summary = None
-        if fitted.labels is not None and numbers[number] >= 0:
-            summary = fitted.labels.of_series(int(numbers[number]))
-        future = None
-        if ahead is not None and given:
-            assert ahead.index is not None
-            future = pd.DataFrame(index=ahead.index[ahead.rows[number]])
-        index = pd.Index([])
-        if has_labels and not is_fitted:
-            assert known.index is not None
-            index = known.index[rows]
-        key = _key_of(index, summary) if future is None else number
+    sources = _iter_sources(known, fitted, ahead if given else None, index)
+    for number, source in enumerate(sources):
+        key = number if source.future is not None else source.key
         if key not in seen:
-            with _named(panel.keys[number]):
+            with _named(known.panel.keys[number]):
                 seen[key] = _labels_of_one(
-                    index,
-                    summary,
-                    future,
+                    source,
                     steps=steps,
                     reach=windows.reach,
                     cuts=windows.cuts,
@@ -73,6 +56,51 @@ def labels_by_series(
                 )
         found.append(seen[key])
     return found
+
+
+def _have_labels(known: SeriesTable, fitted: FittedSeries, *, is_fitted: bool) -> bool:
+    """Return whether the known rows have labels that say which come next."""
+    if is_fitted:
+        return fitted.labels is not None and isinstance(known.table, pd.DataFrame)
+    usable = check_series_labels(known.index, known.panel, warn=False)
+    return usable is not None and not _numbers_rows(known.index, fitted)
+
+
+class _Source(NamedTuple):
+    """What the labels ahead of one series are read from."""
+
+    own: pd.Index  # of its known rows; empty without labels
+    summary: FittedLabels | None
+    future: pd.DataFrame | None  # with the labels that were passed for the rows ahead
+
+    @property
+    def key(self) -> Label:
+        """What series have in common whose labels ahead are the same."""
+        last = tuple(self.own[-N_LABELS:])
+        if self.summary is None:
+            return last, len(self.own)
+        fitted = self.summary.last.values.tobytes()
+        return last, len(self.own), self.summary.n_labels, fitted
+
+
+def _iter_sources(
+    known: SeriesTable,
+    fitted: FittedSeries,
+    ahead: FutureTable | None,
+    index: pd.Index | None,
+) -> Iterator[_Source]:
+    """Yield the source of each series; `index` are the labels of the known rows."""
+    names = series_names(known.panel.keys)
+    numbers = pd.Index(fitted.names).get_indexer(pd.Index(names))
+    for number, rows in enumerate(known.rows()):
+        summary = None
+        if fitted.labels is not None and numbers[number] >= 0:
+            summary = fitted.labels.of_series(int(numbers[number]))
+        future = None
+        if ahead is not None:
+            assert ahead.index is not None
+            future = pd.DataFrame(index=ahead.index[ahead.rows[number]])
+        yield _Source(pd.Index([]) if index is None else index[rows], summary, future)
 
 
 def _numbers_rows(index: pd.Index | None, fitted: FittedSeries) -> bool:
@@ -85,24 +113,10 @@ def _numbers_rows(index: pd.Index | None, fitted: FittedSeries) -> bool:
     return index.nlevels == 1 and inferred_index(index).dtype.kind in "iu"
 
 
-def _key_of(index: pd.Index, summary: FittedLabels | None) -> Label:
-    """Return what series have in common whose labels ahead are the same."""
-    own = tuple(index[-N_LABELS:])
-    if summary is None:
-        return own, len(index)
-    return own, len(index), summary.n_labels, summary.last.values.tobytes()
-
-
 def _labels_of_one(
-    index: pd.Index,
-    summary: FittedLabels | None,
-    future: pd.DataFrame | None,
-    *,
-    steps: int,
-    reach: int,
-    cuts: bool,
-    is_fitted: bool,
+    source: _Source, *, steps: int, reach: int, cuts: bool, is_fitted: bool
 ) -> pd.Index:
+    index, summary, future = source
     known = summary
     if is_fitted:
         own = None if summary is None else index_of(summary.last)
