@@ -80,11 +80,27 @@ def divergence_error(net: NeuralNet, found: str) -> ValueError:
     )
 
 
+# Blocks of validation rows whose means are compared, and the point that Student's
+# distribution of N_BLOCKS - 1 degrees of freedom exceeds in 2.5 % of all cases.
+N_BLOCKS, CRITICAL = 10, 2.26
+
+
 class KeepBestWeights(Callback):
     """Stop when validation no longer improves, and go back to the best epoch.
 
     The weights that training starts from count too: as epoch 0, or as the epoch that they
     were kept from. Where no epoch improves on them, they are what is kept.
+
+    So is the linear forecast of the residual form, unless the best epoch improves on it
+    more than chance: the best of many epochs on few validation rows often is only lucky.
+    The differences of their losses are tested as Diebold and Mariano do [1]_. Losses of
+    consecutive rows depend on each other, so the standard error is that of the means of
+    `N_BLOCKS` blocks of rows.
+
+    References
+    ----------
+    .. [1] Diebold & Mariano, "Comparing predictive accuracy", Journal of Business &
+       Economic Statistics 13(3), 1995.
     """
 
     def __init__(self, n_iter_no_change: int, tol: float) -> None:
@@ -98,6 +114,7 @@ class KeepBestWeights(Callback):
         self.best_loss_ = float(np.float32(loss)) if np.isfinite(loss) else np.inf
         self.best_epoch_, self.n_unimproved_ = net.start_epoch, 0
         self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        self.start_weights_ = self.best_weights_
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         loss = net.history[-1, "valid_loss"]

@@ -177,6 +177,12 @@ class WindowNet(NeuralNet):
             mean.add(self.validation_step(batch)["loss"], len(batch[1]))
         return mean.value()
 
+    def row_losses(self, windows: WindowSet) -> NDArray[np.float64]:
+        """Return the loss of each window, by the weights as they are."""
+        batches = self.get_iterator(windows)
+        parts = [self._row_losses(self.evaluation_step(b), b) for b in batches]
+        return torch.cat(parts).double().cpu().numpy()
+
     def evaluation_step(self, batch: Batch | Tensor, training: bool = False) -> Tensor:
         if not isinstance(batch, Batch):
             return super().evaluation_step(batch, training=training)
@@ -206,10 +212,13 @@ class WindowNet(NeuralNet):
         return outputs
 
     def _batch_loss(self, y_pred: Tensor, batch: Batch) -> Tensor:
-        errors = self.criterion_(y_pred, batch[1])  # (B, n_outputs * n_levels)
         if batch.weights is not None:
-            errors = errors.mean(dim=1) * batch.weights
-        return errors.mean()
+            return self._row_losses(y_pred, batch).mean()
+        return self.criterion_(y_pred, batch[1]).mean()
+
+    def _row_losses(self, y_pred: Tensor, batch: Batch) -> Tensor:
+        losses = self.criterion_(y_pred, batch[1]).mean(dim=1)  # (B, n_outputs * n_levels)
+        return losses if batch.weights is None else losses * batch.weights
 
     def run_single_epoch(
         self,

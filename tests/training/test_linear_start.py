@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklstm import LSTMRegressor, make_windows
+from sklstm._training import _linear_start
 from sklstm._training._data import WindowSet
+from sklstm._training._linear_forecasts import DICKEY_FULLER, TEST_PENALTY
 from sklstm._training._linear_start import (
-    DICKEY_FULLER,
     FOLD_ENDS,
     PENALTIES,
-    TEST_PENALTY,
-    USUAL_PENALTY,
     start_at_linear_forecast,
 )
 from sklstm.windows._windows import Windows
@@ -46,35 +45,58 @@ def weighted_ridge(columns, targets, weights, penalties):
     return np.linalg.lstsq(rows, wanted)[0]
 
 
-def loop_forecast(windows, y, weights, penalty):
-    """Fit as the module says; return a function of windows."""
-    n_features = windows.shape[2]
+def columns_of(windows, *, whole=False):
+    """Last steps, and those before them: relative to the last, or as they are."""
+    earlier = windows[:, :-1] - (0 if whole else windows[:, -1:])
+    return np.hstack([windows[:, -1], earlier.reshape(len(windows), -1)])
 
-    def columns_of(windows):
-        relative = windows[:, :-1] - windows[:, -1:]
-        return np.hstack([windows[:, -1], relative.reshape(len(windows), -1)])
 
-    columns = columns_of(windows)
-    mean, target_mean = (np.average(a, axis=0, weights=weights) for a in (columns, y))
+def standardized(columns, weights):
+    mean = np.average(columns, axis=0, weights=weights)
     scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weights))
-    columns, targets = (columns - mean) / scale, y - target_mean
-    naive, held = np.zeros((columns.shape[1], y.shape[1])), None
-    moments = (columns[:, :n_features] * weights[:, np.newaxis]).T @ targets
-    closest = np.unique(np.abs(moments).argmax(axis=0))
-    if len(closest) == 1:
-        feature = closest[0]
-        deviation = np.sqrt(np.average(targets**2, axis=0, weights=weights))
-        slope = np.sign(moments[feature]) * deviation
-        if statistic(columns, targets[:, 0], weights, feature, slope[0]) > DICKEY_FULLER:
-            held, naive[feature] = feature, slope
+    return mean, scale, (columns - mean) / scale
+
+
+def loop_forecast(windows, y, weights, penalty, family, feature):
+    """Fit as the module says; return a function of windows."""
+    n_features, is_whole = windows.shape[2], family == "whole"
+    columns = columns_of(windows, whole=is_whole)
+    mean, scale, columns = standardized(columns, weights)
+    target_mean = np.average(y, axis=0, weights=weights)
+    targets, naive = y - target_mean, np.zeros((columns.shape[1], y.shape[1]))
+    free = list(range(columns.shape[1]))
+    if family == "naive":
+        naive[feature] = np.sqrt(np.average(targets**2, axis=0, weights=weights))
+        free.remove(feature)
     penalties = np.full(columns.shape[1], penalty * 1.0)
-    penalties[:n_features] = 0.0
-    free = [c for c in range(columns.shape[1]) if c != held]
+    if not is_whole:
+        penalties[:n_features] = 0.0
     coefficients = naive.copy()
     coefficients[free] += weighted_ridge(
         columns[:, free], targets - columns @ naive, weights, penalties[free]
     )
-    return lambda windows: target_mean + (columns_of(windows) - mean) / scale @ coefficients
+
+    def forecast(windows):
+        rows = (columns_of(windows, whole=is_whole) - mean) / scale
+        return target_mean + rows @ coefficients
+
+    return forecast
+
+
+def loop_families(windows, y, weights):
+    """Names of the forecasts that are averaged, and the feature of the naive one."""
+    _, _, columns = standardized(columns_of(windows), weights)
+    targets = y - np.average(y, axis=0, weights=weights)
+    moments = (columns[:, : windows.shape[2]] * weights[:, np.newaxis]).T @ targets
+    closest = np.unique(np.abs(moments).argmax(axis=0))
+    feature = closest[0]
+    if len(closest) > 1 or moments[feature, 0] <= 0:
+        return ["free", "whole"], None
+    slope = np.sqrt(np.average(targets[:, 0] ** 2, weights=weights))
+    found = statistic(columns, targets[:, 0], weights, feature, slope)
+    if found > DICKEY_FULLER and len(y) >= _linear_start.ROWS_TO_BELIEVE:
+        return ["naive"], feature
+    return ["free", "naive", "whole"], feature
 
 
 def statistic(columns, target, weights, feature, slope):
@@ -92,23 +114,31 @@ def statistic(columns, target, weights, feature, slope):
     return (fitted - slope) * np.sign(slope) / np.sqrt(error / freedom / variation)
 
 
-def loop_start(windows, y, weights=None):
-    """The same with the penalty that is chosen in time order."""
+def loop_start(windows, y, weights=None, *, unit=1.0):
+    """The average of forecasts with penalties that are chosen in time order."""
     weights = np.ones(len(y)) if weights is None else weights / weights.mean()
     n, n_between = len(y), min(y.shape[1] - 1, len(y) // 10)
-    if n < 20:
-        return loop_forecast(windows, y, weights, USUAL_PENALTY * n)
+    families, feature = loop_families(windows, y, weights)
     ends = [round(share * n) for share in FOLD_ENDS]
-    errors = np.zeros(len(PENALTIES))
-    for start, stop in pairwise(ends):
-        before, after = slice(0, start - n_between), slice(start, stop)
-        for i, penalty in enumerate(PENALTIES):
-            forecast = loop_forecast(
-                windows[before], y[before], weights[before], penalty * n
-            )
-            squared = (forecast(windows[after]) - y[after]) ** 2
-            errors[i] += (weights[after, np.newaxis] * squared / y.var(axis=0)).sum()
-    return loop_forecast(windows, y, weights, PENALTIES[errors.argmin()] * n)
+
+    def fit(rows, family, penalty):
+        parts = windows[rows], y[rows], weights[rows]
+        return loop_forecast(*parts, penalty * n, family, feature)
+
+    forecasts, least = [], []
+    for family in families:
+        errors = np.zeros(len(PENALTIES))
+        for start, stop in pairwise(ends):
+            before, after = slice(0, start - n_between), slice(start, stop)
+            for i, penalty in enumerate(PENALTIES):
+                squared = (fit(before, family, penalty)(windows[after]) - y[after]) ** 2
+                errors[i] += (weights[after, np.newaxis] * squared / unit**2).sum()
+        forecasts.append(fit(slice(None), family, PENALTIES[errors.argmin()]))
+        least.append(errors.min())
+    shares = np.array(least) ** -4.0 / (np.array(least) ** -4.0).sum()
+    return lambda windows: sum(
+        w * one(windows) for w, one in zip(shares, forecasts, strict=True)
+    )
 
 
 def series_task(kind, n_features, n_outputs, *, n_steps=90, seed=0):
@@ -119,13 +149,19 @@ def series_task(kind, n_features, n_outputs, *, n_steps=90, seed=0):
     return windows[: len(following)], following
 
 
+@pytest.mark.parametrize("rows_to_believe", [50, 1000])
 @pytest.mark.parametrize("normalize_y", [True, False])
 @pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (1, 3), (4, 1), (3, 2)])
 @pytest.mark.parametrize("kind", ["walk", "one level"])
-def test_start_agrees_with_loops(kind, n_features, n_outputs, normalize_y):
+def test_start_agrees_with_loops(
+    kind, n_features, n_outputs, normalize_y, rows_to_believe, monkeypatch
+):
+    monkeypatch.setattr(_linear_start, "ROWS_TO_BELIEVE", rows_to_believe)
     windows, y = series_task(kind, n_features, n_outputs)
     y_pred = untrained(normalize_y=normalize_y).fit(windows, y).predict(windows)
-    np.testing.assert_allclose(y_pred, loop_start(windows, y)(windows), rtol=0, atol=1e-4)
+    unit = y.std(axis=0) if normalize_y else 1.0  # of errors
+    expected = loop_start(windows, y, unit=unit)(windows)
+    np.testing.assert_allclose(y_pred, expected, rtol=0, atol=1e-4)
 
 
 @settings(deadline=None, max_examples=30)
@@ -148,11 +184,25 @@ def test_start_is_weighted_by_sample_weight(weights, kind, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_level_of_a_random_walk_is_kept_wherever_it_is(seed):
-    windows, y = series_task("walk", 1, 1, n_steps=200, seed=seed)
+    windows, y = series_task("walk", 1, 1, n_steps=1200, seed=seed)
     regressor = untrained().fit(windows, y)
     # Deviations of y and of the last step, which make the slope, differ by 1 or 2 %.
     far = np.full((1, 4, 1), 5 + 100.0)
     assert abs(regressor.predict(far)[0] - 105) < 3
+
+
+@pytest.mark.parametrize("n_ahead", [6, 12])
+def test_steps_that_fall_with_the_last_one_are_forecast(n_ahead):
+    # Half a season ahead. A naive slope of the same sign as theirs would be -1, and take
+    # the trend for its opposite.
+    t = np.arange(240.0)
+    noise = np.random.default_rng(0).normal(scale=0.2, size=240)
+    series = 0.02 * t + np.sin(2 * np.pi * t / 12) + noise
+    windows, _ = make_windows(series, seq_length=24)
+    y = np.lib.stride_tricks.sliding_window_view(series, n_ahead)[24:]
+    windows = windows[: len(y)]
+    regressor = untrained().fit(windows[:130], y[:130])
+    assert np.mean((regressor.predict(windows[145:]) - y[145:]) ** 2) < 0.1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -174,7 +224,7 @@ def test_season_that_a_window_holds_is_forecast():
 
 
 @pytest.mark.parametrize("kind", ["repeated", "sum of two", "constant", "zero"])
-def test_feature_that_adds_nothing_leaves_the_fit_as_it_is(kind):
+def test_feature_that_adds_nothing_leaves_the_errors_as_they_are(kind):
     windows, y = series_task("one level", 2, 1, n_steps=300)
     added = {
         "repeated": 10 * windows[..., 0],
@@ -182,12 +232,13 @@ def test_feature_that_adds_nothing_leaves_the_fit_as_it_is(kind):
         "constant": np.full(windows.shape[:2], 1e6),
         "zero": np.zeros(windows.shape[:2]),
     }[kind]
-    before = untrained().fit(windows, y).predict(windows)
-    windows = np.dstack([windows, added])
-    # The penalty is shared by steps that are there twice.
-    np.testing.assert_allclose(
-        untrained().fit(windows, y).predict(windows), before, rtol=0, atol=0.02
+    added_windows = np.dstack([windows, added])
+    before, after = (
+        np.mean((untrained().fit(w, y).predict(w) - y) ** 2)
+        for w in (windows, added_windows)
     )
+    # A penalty is shared by steps that are there twice, and a slope that is held is not.
+    assert abs(after / before - 1) < 0.03
 
 
 @pytest.mark.parametrize("unit", [1e-25, 1e-6, 1e6, 1e25])
