@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -126,8 +126,30 @@ class KeepBestWeights(Callback):
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         net.stop_training |= self.n_unimproved_ >= self.n_iter_no_change
 
-    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
+    def on_train_end(self, net: NeuralNet, X: Passed = None, **kwargs: object) -> None:
         net.module_.load_state_dict(self.best_weights_)
+        if not net.architecture.residual or net.start_epoch or not self.best_epoch_:
+            return
+        _, validation = net.get_split_datasets(X)
+        best = net.row_losses(validation)
+        net.module_.load_state_dict(self.start_weights_)
+        if is_clearly_positive(net.row_losses(validation) - best):
+            net.module_.load_state_dict(self.best_weights_)
+        else:
+            self.best_epoch_, self.best_weights_ = 0, self.start_weights_
+
+
+def is_clearly_positive(differences: NDArray[np.float64]) -> bool:
+    """Return whether the mean of a series is above 0 by more than chance.
+
+    Of a single value or block, its sign decides.
+    """
+    blocks = np.array_split(differences, min(N_BLOCKS, len(differences)))
+    means = np.array([block.mean() for block in blocks])
+    if len(means) == 1:
+        return bool(means[0] > 0)
+    error = means.std(ddof=1) / np.sqrt(len(means))
+    return bool(differences.mean() > CRITICAL * error)
 
 
 def print_plain(text: str) -> None:
