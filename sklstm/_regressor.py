@@ -309,7 +309,7 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "bidirectional": ["boolean"],
         "residual": ["boolean"],
         "loss": [StrOptions(set(LOSS_NAMES))],
-        "quantiles": ["array-like"],
+        "quantiles": ["array-like", Real, str],  # a scalar gets an error that shows a tuple
         "multi_step": ["boolean"],
         "incomplete": [StrOptions({"skip", "train"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],

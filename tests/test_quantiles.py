@@ -408,3 +408,11 @@ def test_pandas_rows_give_the_same_levels():
     np.testing.assert_array_equal(
         predict_quantiles(model, X[150:]), predict_quantiles(arrays, SERIES[150:, None])
     )
+
+
+@pytest.mark.parametrize("quantiles", [0.9, "0.9"])
+def test_one_level_has_to_be_a_sequence_too(quantiles):
+    lstm = LSTMRegressor(loss="quantile", quantiles=quantiles)
+    message = r"a sequence of strictly increasing levels .* as a sequence too: \(0.9,\)"
+    with pytest.raises(ValueError, match=message):
+        lstm.fit(np.zeros((20, 5, 1)), np.arange(20.0))

@@ -45,9 +45,12 @@ def _check_levels(quantiles: Passed) -> tuple[float, ...]:
         or not all(0 < level < 1 for level in levels)
         or any(later <= level for level, later in pairwise(levels))
     ):
+        one = (
+            " Pass one level as a sequence too: (0.9,)." if np.ndim(quantiles) == 0 else ""
+        )
         raise ValueError(
-            "quantiles should be strictly increasing levels between 0 and 1, such as "
-            f"(0.1, 0.5, 0.9), got {quantiles!r}."
+            "quantiles should be a sequence of strictly increasing levels between 0 and 1, "
+            f"such as (0.1, 0.5, 0.9), got {quantiles!r}.{one}"
         )
     return levels
 

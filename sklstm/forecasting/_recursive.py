@@ -62,9 +62,11 @@ def forecast(
         The last known rows, in the columns that `model` was fitted on. The last
         ``seq_length + horizon - 1`` rows are enough where the steps before the windows act
         row by row; fewer are enough where they follow directly after the fitted rows. None
-        continues from the fitted rows themselves. With several series (`groups` of the
-        :class:`WindowTransformer`), every series that has rows in `X` is forecast, also if
-        it was not fitted.
+        continues from the fitted rows themselves; the result has no dates then if a step
+        before the windows, such as a scaler, drops the index: pass `X`, or call
+        ``set_output(transform="pandas")`` before `fit`. With several series (`groups` of
+        the :class:`WindowTransformer`), every series that has rows in `X` is forecast, also
+        if it was not fitted.
 
     steps : int
         Number of steps to predict. Errors add up with each step that is fed back.

@@ -58,9 +58,10 @@ def steps_ahead(y: ArrayLike, steps: int) -> NDArray[np.float64] | pd.DataFrame:
     that it is given, which end in NaN or, in a fold of cross-validation, hold values of the
     test rows. Its own `score` leaves out rows that are not known in full.
 
-    Other estimators, and named scorers such as "neg_mean_absolute_error", refuse NaN: for
-    these, pass ``X[: -(steps - 1)]`` and the targets up to there. Other estimators also
-    need ``TimeSeriesSplit(gap=steps - 1)``, which keeps targets and test rows apart.
+    Other estimators, also a :class:`~sklearn.compose.TransformedTargetRegressor`, and named
+    scorers such as "neg_mean_absolute_error", refuse NaN: for these, pass
+    ``X[: -(steps - 1)]`` and the targets up to there. Other estimators also need
+    ``TimeSeriesSplit(gap=steps - 1)``, which keeps targets and test rows apart.
 
     Examples
     --------

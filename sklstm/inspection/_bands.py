@@ -38,13 +38,15 @@ def read_intervals(
     if interval is None:
         return {}
     n_rows = len(y_pred)
-    if len(interval) != n_rows:
+    if not isinstance(interval, dict) and len(interval) != n_rows:
         raise ValueError(
             f"interval has {len(interval)} rows, but y_pred has {n_rows}; it should have "
             "bounds for each row."
         )
     index = table_index(y_pred)
-    if isinstance(interval, pd.DataFrame):
+    if isinstance(interval, dict):
+        by_name = interval
+    elif isinstance(interval, pd.DataFrame):
         if index is not None and not index.equals(interval.index):
             raise ValueError(
                 "interval has other labels than y_pred. Pass the bounds of this forecast."
@@ -121,6 +123,25 @@ def _bounds_of_quantiles(table: pd.DataFrame, rows: ForecastRows) -> dict[str, N
         ]
         for low, high in pairs[: len(levels) // 2]
     }
+
+
+def quantile_bounds(
+    levels: ArrayLike, quantiles: tuple[float, ...], *, n_outputs: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return the pairs of a model's levels by name, each (n_rows, n_outputs, 2).
+
+    The first level is paired with the last, the second with the last but one, and so on;
+    a pair that is not symmetric is named by its levels. One level alone has no band.
+    """
+    values = np.asarray(levels, dtype=np.float64).reshape(-1, n_outputs, len(quantiles))
+    bands = {}
+    for k in range(len(quantiles) // 2):
+        low, high = quantiles[k], quantiles[-1 - k]
+        name = _percent(high - low)
+        if not np.isclose(low + high, 1):
+            name = f"{low:.4g} to {high:.4g} quantile"
+        bands[name] = values[:, :, [k, len(quantiles) - 1 - k]]
+    return bands
 
 
 def _bounds_of_targets(table: pd.DataFrame, rows: ForecastRows) -> dict[str, NDArray]:

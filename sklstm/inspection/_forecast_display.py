@@ -11,6 +11,7 @@ from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._inputs import check_windows
 from sklstm._types import Passed, Target
 from sklstm.forecasting._baselines import Baseline
+from sklstm.forecasting._quantiles import fitted_quantiles, predict_quantiles
 from sklstm.forecasting._recursive import forecast
 from sklstm.inspection._axes import (
     Style,
@@ -19,7 +20,7 @@ from sklstm.inspection._axes import (
     make_axes,
     row_positions,
 )
-from sklstm.inspection._bands import read_intervals, split_bounds
+from sklstm.inspection._bands import quantile_bounds, read_intervals, split_bounds
 from sklstm.inspection._forecast_lines import OutputLines, columns_of, mark_warm_up
 from sklstm.inspection._forecast_rows import (
     ForecastRows,
@@ -259,6 +260,9 @@ class ForecastDisplay:
     ) -> Self:
         """Predict, and draw the predictions with the true values.
 
+        The levels of a model with ``loss="quantile"`` are drawn as bands around its median:
+        the outermost pair is the widest band.
+
         Parameters
         ----------
         estimator : estimator instance
@@ -323,8 +327,22 @@ class ForecastDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         index, warm_up, horizon = None, None, 1
+        interval: dict[str, NDArray] | None = None
         if steps is not None:
             y_pred = forecast(estimator, X, steps=steps, target=target, X_future=X_future)
+            if fitted_quantiles(estimator):
+                interval = quantile_bounds(
+                    forecast(
+                        estimator,
+                        X,
+                        steps=steps,
+                        target=target,
+                        X_future=X_future,
+                        quantiles=True,
+                    ),
+                    fitted_quantiles(estimator),
+                    n_outputs=columns_of(np.asarray(y_pred)).shape[1],
+                )
             history = with_labels_of(X, y)
             rows = align_rows(None, y_pred, history=history, index=None)
         else:
@@ -335,6 +353,12 @@ class ForecastDisplay:
                 )
             regressor, windows = resolve_regressor(estimator, X)
             y_pred = regressor.predict(windows)
+            if fitted_quantiles(estimator):
+                interval = quantile_bounds(
+                    predict_quantiles(estimator, X),
+                    fitted_quantiles(estimator),
+                    n_outputs=columns_of(y_pred).shape[1],
+                )
             checked, _ = check_windows(
                 regressor, windows, like=regressor._fitted().shape.inputs
             )
@@ -344,7 +368,7 @@ class ForecastDisplay:
             rows = align_rows(y, y_pred, history=None, index=index)
         display = cls._of_rows(
             rows,
-            None,
+            interval,
             y_pred,
             baseline=baseline,
             n_history=n_history,

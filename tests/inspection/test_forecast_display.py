@@ -18,6 +18,7 @@ from sklstm import (
     backtest,
     conformal_interval,
     forecast,
+    predict_quantiles,
 )
 from tests.inspection.test_displays import is_legible, legend_texts
 
@@ -461,3 +462,36 @@ def test_wrong_input_is_an_error_that_says_so(name):
 def test_arguments_of_a_forecast_without_steps_are_an_error(model):
     with pytest.raises(ValueError, match="pass steps too"):
         ForecastDisplay.from_estimator(model, KNOWN.to_frame(), KNOWN, target="level")
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("steps", [None, 4])
+def test_levels_of_a_quantile_model_are_drawn_as_bands(n_outputs, steps):
+    y = np.sin(0.3 * np.arange(60))
+    X = y[:, np.newaxis] if n_outputs == 1 else np.c_[y, y**2]
+    y = y if n_outputs == 1 else X
+    levels = (0.05, 0.25, 0.5, 0.8, 0.95)  # the inner pair is not symmetric
+    lstm = LSTMRegressor(4, epochs=2, loss="quantile", quantiles=levels, random_state=0)
+    model = make_pipeline(WindowTransformer(5), lstm).fit(X, y)
+    target = None if steps is None else list(range(n_outputs))
+    display = ForecastDisplay.from_estimator(model, X, y, steps=steps, target=target)
+    assert [len(bands) for bands in display.bands_] == [2] * n_outputs
+    assert list(display.intervals) == ["90 % interval", "0.25 to 0.8 quantile"]
+    if steps is None:
+        expected = predict_quantiles(model, X)
+    else:
+        expected = forecast(model, X, steps=steps, target=target, quantiles=True)
+    n_rows = len(expected)
+    widest = display.intervals["90 % interval"][-n_rows:]
+    assert np.array_equal(widest, expected[..., [0, 4]])
+    inner = display.intervals["0.25 to 0.8 quantile"][-n_rows:]
+    assert np.array_equal(inner, expected[..., [1, 3]])
+    assert np.array_equal(display.y_pred[-n_rows:], expected[..., 2])
+
+
+def test_one_level_alone_has_no_band():
+    y = np.sin(0.3 * np.arange(60))
+    lstm = LSTMRegressor(4, epochs=2, loss="quantile", quantiles=(0.9,), random_state=0)
+    model = make_pipeline(WindowTransformer(5), lstm).fit(y[:, np.newaxis], y)
+    display = ForecastDisplay.from_estimator(model, y[:, np.newaxis], y, steps=3)
+    assert display.bands_ == [[]]
