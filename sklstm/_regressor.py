@@ -215,7 +215,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     best_epoch_ : int
         Epoch whose weights were kept, counted from 1; 0 where no epoch was better than
-        the start or, with `residual`, better by more than chance. Only with `early_stopping`.
+        the start or, with `residual`, better by more than chance. Only with
+        `early_stopping`.
 
     n_outputs_ : int
         Number of values predicted for each row.
