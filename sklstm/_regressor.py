@@ -153,8 +153,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     early_stopping : bool, default=False
         Whether to stop when the validation loss no longer improves, and to keep the weights
         of the best epoch. The weights before the first epoch count too: if no epoch is
-        better, they are kept. Unless `fit` is given `X_val`, the last windows that training
-        would use are held out for validation.
+        better (with `residual`, by more than chance), they are kept. Unless `fit` is given
+        `X_val`, the last windows that training would use are held out for validation.
 
     validation_fraction : float, default=0.1
         Share of the windows that `early_stopping` holds out: the last ones in time, of
@@ -246,12 +246,15 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     :class:`~sklearn.preprocessing.StandardScaler`: an LSTM saturates on large values, and
     the network computes in float32, which keeps 7 digits.
 
-    With ``residual=True``, the linear map starts at a ridge regression of the target on the
-    training windows. Its penalty applies to the steps relative to the last one and is
-    chosen in time order: each candidate is fitted to earlier rows and judged on later ones.
-    The last step is not penalised. Where the series may be a random walk (the augmented
-    Dickey-Fuller test does not reject it at 5 %), the map continues from the last value
-    instead of returning to the mean of the training rows. Of windows with more than 1,000
+    With ``residual=True``, the linear map starts at an average of three ridge regressions
+    of the target on the training windows. One penalises all steps as they are, one only the
+    steps relative to the last one, and one continues from the last value, as a random walk
+    does, instead of returning to the mean of the training rows. Penalties, and the weights
+    of the average, are chosen in time order: each candidate is fitted to earlier rows and
+    judged on later ones. From 1,000 rows on, the third is used alone if the augmented
+    Dickey-Fuller test does not reject a random walk at 5 %. With `early_stopping`, the best
+    epoch replaces the start only if it is better on the validation rows by more than chance
+    (a test after Diebold and Mariano [7]_ at 2.5 %). Of windows with more than 1,000
     columns (steps times features), the map reads the last steps only; with more than 1,000
     features it starts at 0. Steps of a window that are not known count as their mean. In
     training, all its weights together move about as fast as one weight of the dense layer.
@@ -275,6 +278,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     .. [5] Lai, Chang, Yang & Liu, "Modeling long- and short-term temporal patterns with
        deep neural networks", SIGIR 2018 (LSTNet).
     .. [6] Koenker & Bassett, "Regression quantiles", Econometrica 46(1), 1978.
+    .. [7] Diebold & Mariano, "Comparing predictive accuracy", Journal of Business &
+       Economic Statistics 13(3), 1995.
 
     Examples
     --------

@@ -48,7 +48,9 @@ def test_scalars_of_numpy_become_plain():
 
 
 def test_read_arrays_may_be_written_to():
-    from_bytes(*written([np.zeros(2)]))[0][:] = 1
+    (array,) = from_bytes(*written([np.zeros(2)]))
+    array[:] = 1
+    assert array.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("value", [np.array([object()]), {(1, 2): 0}, object(), {1, 2}])
