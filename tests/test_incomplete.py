@@ -64,7 +64,7 @@ def test_windows_without_unknown_steps_are_trained_on_as_before(form):
 def test_each_window_is_trained_on_from_the_steps_that_it_has(form):
     # Windows that are cut to their known steps, of which only equal lengths make an array:
     # one batch of all rows against its loss by hand, from the weights of the start.
-    params = FORMS[form] | {"batch_size": len(WINDOWS), "dropout": 0.0}
+    params = FORMS[form] | {"batch_size": len(WINDOWS), "dropout": 0.0, "device": "cpu"}
     torch.manual_seed(0)
     fitted = make_regressor(**params, epochs=1, learning_rate=1e-12).fit(WINDOWS, TARGETS)
     known = N_KNOWN > 0

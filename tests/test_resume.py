@@ -741,7 +741,10 @@ def test_file_can_be_read_without_running_anything(path):
 # Killed for real.
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+# A child that was forked after CUDA was used can not use it, and Adam asks for it.
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or torch.cuda.is_available(), reason="needs fork, without CUDA"
+)
 @pytest.mark.parametrize("form", KILLED_FORMS)
 def test_killed_fits_end_in_the_same_bits(form, tmp_path):
     # All 300: python -m tests.hard.kill_fits
