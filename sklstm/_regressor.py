@@ -154,7 +154,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Whether to stop when the validation loss no longer improves, and to keep the weights
         of the best epoch. The weights before the first epoch count too: if no epoch is
         better (with `residual`, by more than chance), they are kept. Unless `fit` is given
-        `X_val`, the last windows that training would use are held out for validation.
+        `X_val`, the last windows that training would use are held out for validation. With
+        `residual`, a linear forecast that is kept is fitted again, to those as well.
 
     validation_fraction : float, default=0.1
         Share of the windows that `early_stopping` holds out: the last ones in time, of
@@ -254,7 +255,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     judged on later ones. From 1,000 rows on, the third is used alone if the augmented
     Dickey-Fuller test does not reject a random walk at 5 %. With `early_stopping`, the best
     epoch replaces the start only if it is better on the validation rows by more than chance
-    (a test after Diebold and Mariano [7]_ at 2.5 %). Of windows with more than 1,000
+    (a test after Diebold and Mariano [7]_ at 2.5 %). Otherwise the linear forecast is
+    fitted again, to the rows that were held out as well. Of windows with more than 1,000
     columns (steps times features), the map reads the last steps only; with more than 1,000
     features it starts at 0. Steps of a window that are not known count as their mean. In
     training, all its weights together move about as fast as one weight of the dense layer.

@@ -26,6 +26,7 @@ from sklstm import LSTMRegressor, SavedVersionWarning, WindowTransformer
 from sklstm._network._tensors import to_arrays
 from sklstm._storage._digest import sha256
 from sklstm._storage._files import CheckpointFile
+from sklstm._training import _callbacks
 from sklstm._training import _resume as resume
 from tests.hard.kill_fits import FORMS as KILLED_FORMS
 from tests.hard.kill_fits import ending as killed_ending
@@ -736,6 +737,17 @@ def test_file_can_be_read_without_running_anything(path):
     make_regressor(checkpoint=path).fit(WINDOWS, TARGETS)
     assert not any(line.startswith(b"\x80") for line in path.read_bytes().split(b"\n")[:3])
     assert CheckpointFile.of(path).read()["net"]["module"]["dense.bias"].dtype == np.float32
+
+
+def test_start_that_is_kept_at_the_end_is_that_of_the_first_call(path, monkeypatch):
+    # The best epoch is never clearly better, so all epochs are given up at last.
+    monkeypatch.setattr(_callbacks, "is_clearly_positive", lambda differences: False)
+    params = {"residual": True, "early_stopping": True, "learning_rate": 0.05}
+    whole = make_regressor(**params).fit(WINDOWS, TARGETS)
+    assert whole.best_epoch_ == 0
+    make_regressor(**params, checkpoint=path, epochs=2).fit(WINDOWS, TARGETS)
+    resumed = make_regressor(**params, checkpoint=path).fit(WINDOWS, TARGETS)
+    assert ending(resumed) == ending(whole)
 
 
 # Killed for real.

@@ -170,11 +170,25 @@ class DataShape:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Everything that a fit learns from."""
+    """Everything that a fit learns from.
+
+    Attributes
+    ----------
+    train : WindowSet
+
+    valid : WindowSet or None
+        Rows to validate on: those that were passed, or those that were held out.
+
+    shape : DataShape
+
+    undivided : WindowSet or None
+        The training rows before some were held out; None if none were.
+    """
 
     train: WindowSet
     valid: WindowSet | None
     shape: DataShape
+    undivided: WindowSet | None = None
 
 
 def check_training_data(
@@ -209,7 +223,8 @@ def check_training_data(
     if estimator.multi_step:
         n_steps = shape.n_outputs
         rows = rows_before(train.windows, rows, held_out, n_steps=n_steps)
-    return TrainingData(replace(train, rows=rows), replace(train, rows=held_out), shape)
+    held_out_set = replace(train, rows=held_out)
+    return TrainingData(replace(train, rows=rows), held_out_set, shape, undivided=train)
 
 
 def last_in_time(windows: WindowSet, n_rows: int) -> NDArray[np.bool_]:

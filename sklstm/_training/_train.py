@@ -72,6 +72,8 @@ def train(
             net.callbacks_.append(("epoch_tasks", EpochTasks(tasks, fitted)))
         saver.join(net)
         fit_net(net, scaled(rows, scaler))
+        if _is_still_linear(net) and start is None and data.undivided is not None:
+            start_at_forecast(net, scaled(data.undivided, scaler))
     result = fitted(net)
     _check_sees_windows(result, rows)
     return result
@@ -80,17 +82,27 @@ def train(
 def fit_net(net: WindowNet, windows: ScaledWindowSet | WindowSet) -> None:
     """Train a net, and leave it ready to predict, without any of the data."""
     if not net.history:
-        complete = windows.complete
-        if net.architecture.residual and len(complete):
-            start_at_linear_forecast(net.own_module, complete)
-        if net.training.quantiles:
-            start_at_quantiles(net.own_module, windows, net.training.quantiles)
+        start_at_forecast(net, windows)
     net.partial_fit(windows)
     net.module_.eval()
     net.train_split = None
     net.callbacks_ = [
         pair for pair in net.callbacks_ if not isinstance(pair[1], EpochTasks)
     ]
+
+
+def start_at_forecast(net: WindowNet, windows: ScaledWindowSet | WindowSet) -> None:
+    """Let an untrained net start at a linear forecast of rows, and at their quantiles."""
+    complete = windows.complete
+    if net.architecture.residual and len(complete):
+        start_at_linear_forecast(net.own_module, complete)
+    if net.training.quantiles:
+        start_at_quantiles(net.own_module, windows, net.training.quantiles)
+
+
+def _is_still_linear(net: WindowNet) -> bool:
+    """Return whether early stopping kept the linear forecast, untrained."""
+    return net.architecture.residual and _best_epoch(net) == 0
 
 
 def continue_from(net: WindowNet, start: FittedNet, *, shares_history: bool) -> None:
