@@ -314,6 +314,8 @@ def test_error_of_steps_ahead_names_the_parameter():
 def test_too_few_rows_are_an_error():
     with pytest.raises(ValueError, match="multi_step=True leaves no rows to train on"):
         make_model().fit(X[:10], Y[:10])
+    with pytest.raises(ValueError, match="targets of each window that knows a step reach"):
+        make_model(incomplete="train").fit(X[:2], Y[:2])
     with pytest.raises(ValueError, match="reach into the validation rows"):
         make_model(early_stopping=True, validation_fraction=0.8).fit(X[:16], Y[:16])
     windows = np.asarray(WindowTransformer(6).fit_transform(X))

@@ -313,6 +313,6 @@ def test_validation_data_that_can_not_be_used_are_named(case):
 def test_holding_out_every_window_is_refused(n_windows, fraction):
     # ceil(0.1 * 1) = 1, ceil(0.8 * 4) = 4, ceil(0.6 * 2) = 2: none is left to train on.
     regressor = make_stopping(validation_fraction=fraction)
-    message = rf"validation_fraction={fraction} of {n_windows} complete windows leaves none"
+    message = rf"validation_fraction={fraction} of {n_windows} windows .* leaves none"
     with pytest.raises(ValueError, match=message):
         regressor.fit(WINDOWS[:n_windows], TARGETS[:n_windows])

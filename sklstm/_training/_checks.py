@@ -62,19 +62,22 @@ def check_training_rows(
         eligible &= ~unused
         if not eligible.any():
             raise ValueError(
-                f"multi_step=True leaves no rows to train on: the targets of all complete "
-                f"windows of {len(n_known)} rows reach beyond the last one. Lower the "
-                "number of steps or seq_length, or pass more rows."
+                f"multi_step=True leaves no rows to train on: in {len(n_known)} rows, the "
+                f"targets of each {_trained_on(with_incomplete)} reach beyond the last row "
+                "of its series. Lower the number of steps or seq_length, or pass more rows."
             )
     rows = np.flatnonzero(eligible if weights is None else eligible & (weights > 0))
     rows = rows.astype(row_dtype(len(n_known)), copy=False)
     if not rows.size:
-        which = "window that knows a step" if with_incomplete else "complete window"
         raise ValueError(
-            f"sample_weight is 0 for every {which}, which leaves nothing to train on. Give "
-            "at least one of them a positive weight."
+            f"sample_weight is 0 for every {_trained_on(with_incomplete)}, which leaves "
+            "nothing to train on. Give at least one of them a positive weight."
         )
     return rows
+
+
+def _trained_on(with_incomplete: bool) -> str:
+    return "window that knows a step" if with_incomplete else "complete window"
 
 
 def _no_windows_error(
@@ -194,7 +197,7 @@ def check_validation_rows(rows: NDArray[np.integer], validation_fraction: float)
     n_held_out = int(np.ceil(validation_fraction * len(rows)))
     if n_held_out >= len(rows):
         raise ValueError(
-            f"validation_fraction={validation_fraction!r} of {len(rows)} complete windows "
-            "leaves none to train on. Lower it or pass more rows."
+            f"validation_fraction={validation_fraction!r} of {len(rows)} windows to train "
+            "on leaves none. Lower it or pass more rows."
         )
     return n_held_out

@@ -42,7 +42,7 @@ def rows_before(
     if not len(kept):
         raise ValueError(
             f"multi_step=True leaves no rows to train on: the {n_steps} target steps of "
-            f"each of the {len(rows)} complete windows reach into the validation rows. "
+            f"each of the {len(rows)} windows to train on reach into the validation rows. "
             "Lower validation_fraction or the number of steps, or pass more rows."
         )
     return kept

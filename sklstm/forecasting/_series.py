@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sklstm._pipelines import moves_columns
+from sklstm._pipelines import moves_columns, resolve_windows
 from sklstm._types import Label
-from sklstm.forecasting._columns import Table
+from sklstm.forecasting._columns import Table, check_table
 from sklstm.windows._groups import GroupedTable
 from sklstm.windows._panel import Panel
 
@@ -80,3 +80,12 @@ def with_level(known: SeriesTable, keys: pd.Index, inner: pd.Index) -> pd.Index:
     levels.insert(at, keys)
     names = names if len(names) == len(levels) else [known.groups, *inner.names]
     return pd.MultiIndex.from_arrays(levels, names=names)
+
+
+def series_of(model: BaseEstimator, X: ArrayLike | None) -> SeriesTable | None:
+    """Return the series of a table as a fitted model tells them apart, if it does."""
+    groups = resolve_windows(model).groups
+    if groups is None or X is None:
+        return None
+    table, _ = check_table(X, "X")
+    return SeriesTable.of(table, locate_groups(model, groups, table))

@@ -13,6 +13,7 @@ from sklstm._types import Passed, Target
 from sklstm.forecasting._baselines import Baseline
 from sklstm.forecasting._quantiles import fitted_quantiles, predict_quantiles
 from sklstm.forecasting._recursive import forecast
+from sklstm.forecasting._series import series_of
 from sklstm.inspection._axes import (
     Style,
     add_legend,
@@ -26,7 +27,9 @@ from sklstm.inspection._forecast_rows import (
     ForecastRows,
     align_rows,
     baseline_values,
+    check_draws_one_series,
     with_labels_of,
+    without_level,
 )
 from sklstm.windows._labels import table_index
 
@@ -316,8 +319,8 @@ class ForecastDisplay:
         ------
         ValueError
             If `estimator` does not end in an :class:`LSTMRegressor`, or the shape of `y` is
-            not that of the predictions; with `steps`, as in :func:`forecast`; if there is
-            less history than the baseline repeats.
+            not that of the predictions; if `X` holds several series; with `steps`, as in
+            :func:`forecast`; if there is less history than the baseline repeats.
 
         NotFittedError
             If `estimator` is not fitted.
@@ -329,7 +332,13 @@ class ForecastDisplay:
         index, warm_up, horizon = None, None, 1
         interval: dict[str, NDArray] | None = None
         if steps is not None:
+            series = series_of(estimator, X)
+            if series is not None:
+                check_draws_one_series(len(series.panel.counts))
             y_pred = forecast(estimator, X, steps=steps, target=target, X_future=X_future)
+            if series is not None and isinstance(y_pred, np.ndarray):
+                y_pred = y_pred[0]  # one axis of a forecast of arrays is that of the series
+            y_pred = without_level(y_pred, series)
             if fitted_quantiles(estimator):
                 interval = quantile_bounds(
                     forecast(
@@ -343,7 +352,7 @@ class ForecastDisplay:
                     fitted_quantiles(estimator),
                     n_outputs=columns_of(np.asarray(y_pred)).shape[1],
                 )
-            history = with_labels_of(X, y)
+            history = without_level(with_labels_of(X, y), series)
             rows = align_rows(None, y_pred, history=history, index=None)
         else:
             if target is not None or X_future is not None:
@@ -362,6 +371,7 @@ class ForecastDisplay:
             checked, _ = check_windows(
                 regressor, windows, like=regressor._fitted().shape.inputs
             )
+            check_draws_one_series(len(np.unique(checked.series)))
             warm_up = checked.n_known < regressor.window_shape_[0]
             index = table_index(X) if table_index(y) is None else None
             horizon = prediction_horizon(estimator)

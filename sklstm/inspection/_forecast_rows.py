@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 
 from sklstm._types import Passed
 from sklstm.forecasting._baselines import Baseline, check_season, repeated_values
+from sklstm.forecasting._series import SeriesTable
 from sklstm.inspection._axes import FEW_POINTS
 from sklstm.windows._labels import inferred_index, table_index
 from sklstm.windows._next_labels import next_index
@@ -248,6 +249,16 @@ def output_names(y: Passed) -> list[str] | None:
     return [f"y {output}" for output in range(shape[1])] if len(shape) == 2 else ["y"]
 
 
+def check_draws_one_series(n_series: int) -> None:
+    """Check that the rows to draw are those of one series."""
+    if n_series > 1:
+        raise ValueError(
+            f"X holds {n_series} series, whose values would be joined on one time axis. "
+            "Draw one at a time: select its rows of X and y, or pass its part of the "
+            "forecast to from_predictions."
+        )
+
+
 def baseline_values(
     baseline: Baseline, rows: ForecastRows, *, horizon: int = 1
 ) -> tuple[str, NDArray[np.float64]]:
@@ -284,3 +295,11 @@ def with_labels_of(X: Passed, y: Passed) -> Passed:
     if values.ndim == 1:
         return pd.Series(values, index, name=names[0] if names else None)
     return pd.DataFrame(values, index, columns=names)
+
+
+def without_level(values: Passed, series: SeriesTable | None) -> Passed:
+    """Return values of one series without the level of their labels that names it."""
+    index = table_index(values)
+    if series is None or index is None or series.groups not in index.names:
+        return values
+    return values.droplevel(series.groups) if index.nlevels > 1 else values

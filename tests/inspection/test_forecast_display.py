@@ -495,3 +495,38 @@ def test_one_level_alone_has_no_band():
     model = make_pipeline(WindowTransformer(5), lstm).fit(y[:, np.newaxis], y)
     display = ForecastDisplay.from_estimator(model, y[:, np.newaxis], y, steps=3)
     assert display.bands_ == [[]]
+
+
+# Several series.
+
+
+def two_series(container):
+    """A table of two series, its target, and how a transformer tells them apart."""
+    days = pd.date_range("2024", periods=30)
+    values = np.random.default_rng(0).normal(size=60).cumsum()
+    if container == "array":
+        return np.column_stack([values, np.repeat([0.0, 1.0], 30)]), values, -1
+    index = pd.MultiIndex.from_product([["a", "b"], days], names=["shop", "day"])
+    table = pd.DataFrame({"sales": values}, index=index)
+    return table, table["sales"], "shop"
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+@pytest.mark.parametrize("container", ["array", "table"])
+def test_one_series_of_a_model_of_several_is_drawn_and_several_are_an_error(
+    container, loss, steps
+):
+    X, y, groups = two_series(container)
+    regressor = LSTMRegressor(4, loss=loss, epochs=1, random_state=0)
+    model = make_pipeline(WindowTransformer(5, groups=groups), regressor).fit(X, y)
+    ahead = {} if steps is None else {"steps": steps, "target": 0}
+    with pytest.raises(ValueError, match="X holds 2 series, whose values would be joined"):
+        ForecastDisplay.from_estimator(model, X, y, **ahead)
+    display = ForecastDisplay.from_estimator(model, X[:30], y[:30], **ahead)
+    n_rows = 30 if steps is None else 33
+    assert len(display.y_pred) == n_rows
+    if steps is not None:
+        table = forecast(model, X[:30], **ahead)
+        np.testing.assert_array_equal(display.y_pred[-3:].ravel(), np.ravel(table))
+        assert display.xlabel == ("row" if container == "array" else "day")
