@@ -127,7 +127,8 @@ def test_gates_and_displays_read_several_series():
         assert_array_equal(parts[part][later], of_array[part][later])
     assert is_known[later].all()
     pytest.importorskip("matplotlib")
-    assert ForecastDisplay.from_estimator(fitted, X, Y).figure_ is not None
+    with pytest.warns(UserWarning, match="X holds 4 series, whose rows are drawn on one"):
+        assert ForecastDisplay.from_estimator(fitted, X, Y).figure_ is not None
     assert GateDisplay.from_estimator(fitted, X).figure_ is not None
 
 

@@ -319,14 +319,19 @@ class ForecastDisplay:
         ------
         ValueError
             If `estimator` does not end in an :class:`LSTMRegressor`, or the shape of `y` is
-            not that of the predictions; if `X` holds several series; with `steps`, as in
-            :func:`forecast`; if there is less history than the baseline repeats.
+            not that of the predictions; with `steps`, if `X` holds several series, and as
+            in :func:`forecast`; if there is less history than the baseline repeats.
 
         NotFittedError
             If `estimator` is not fitted.
 
         ImportError
             If matplotlib is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If `X` holds several series, whose rows are drawn on one axis.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         index, warm_up, horizon = None, None, 1
@@ -334,7 +339,7 @@ class ForecastDisplay:
         if steps is not None:
             series = series_of(estimator, X)
             if series is not None:
-                check_draws_one_series(len(series.panel.counts))
+                check_draws_one_series(len(series.panel.counts), beyond=True)
             y_pred = forecast(estimator, X, steps=steps, target=target, X_future=X_future)
             if series is not None and isinstance(y_pred, np.ndarray):
                 y_pred = y_pred[0]  # one axis of a forecast of arrays is that of the series
@@ -371,7 +376,7 @@ class ForecastDisplay:
             checked, _ = check_windows(
                 regressor, windows, like=regressor._fitted().shape.inputs
             )
-            check_draws_one_series(len(np.unique(checked.series)))
+            check_draws_one_series(len(np.unique(checked.series)), beyond=False)
             warm_up = checked.n_known < regressor.window_shape_[0]
             index = table_index(X) if table_index(y) is None else None
             horizon = prediction_horizon(estimator)

@@ -4,6 +4,7 @@
 `baseline_values` gives a baseline on the same rows.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -249,14 +250,21 @@ def output_names(y: Passed) -> list[str] | None:
     return [f"y {output}" for output in range(shape[1])] if len(shape) == 2 else ["y"]
 
 
-def check_draws_one_series(n_series: int) -> None:
-    """Check that the rows to draw are those of one series."""
-    if n_series > 1:
+def check_draws_one_series(n_series: int, *, beyond: bool) -> None:
+    """Check that the rows to draw are of one series; only a forecast beyond them has to."""
+    if n_series == 1:
+        return
+    remedy = "Draw one at a time: select its rows of X and y"
+    if beyond:
         raise ValueError(
-            f"X holds {n_series} series, whose values would be joined on one time axis. "
-            "Draw one at a time: select its rows of X and y, or pass its part of the "
-            "forecast to from_predictions."
+            f"X holds {n_series} series, each of which has a forecast of its own. "
+            f"{remedy}, or pass its part of the forecast to from_predictions."
         )
+    warnings.warn(
+        f"X holds {n_series} series, whose rows are drawn on one axis, joined as they "
+        f"stand. {remedy}.",
+        stacklevel=3,
+    )
 
 
 def baseline_values(

@@ -49,7 +49,10 @@ def _features_by_overlap(table: NDArray) -> int:
         n_pairs = min(N_PAIRS, n_rows - 1 - n_columns // shift)
         if n_columns % shift or n_pairs < 2:
             continue
-        if _overlap(table[-n_pairs - 1 :], shift):
+        last_rows = table[-n_pairs - 1 :]
+        if (last_rows == last_rows[0]).all():
+            continue  # rows that repeat each other overlap however they were made
+        if _overlap(last_rows, shift):
             is_filled = not _overlap(table[:2], shift) or (table[0] == table[0, 0]).all()
             return shift if shift > 1 and is_filled else 0
     return 0

@@ -514,15 +514,23 @@ def two_series(container):
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.parametrize("loss", ["squared_error", "quantile"])
 @pytest.mark.parametrize("container", ["array", "table"])
-def test_one_series_of_a_model_of_several_is_drawn_and_several_are_an_error(
+def test_one_series_of_a_model_of_several_is_drawn_and_several_are_told_of(
     container, loss, steps
 ):
     X, y, groups = two_series(container)
     regressor = LSTMRegressor(4, loss=loss, epochs=1, random_state=0)
     model = make_pipeline(WindowTransformer(5, groups=groups), regressor).fit(X, y)
     ahead = {} if steps is None else {"steps": steps, "target": 0}
-    with pytest.raises(ValueError, match="X holds 2 series, whose values would be joined"):
-        ForecastDisplay.from_estimator(model, X, y, **ahead)
+    if steps is None:
+        with pytest.warns(
+            UserWarning, match="X holds 2 series, whose rows are drawn on one"
+        ):
+            ForecastDisplay.from_estimator(model, X, y)
+    else:
+        with pytest.raises(
+            ValueError, match="X holds 2 series, each of which has a forecast"
+        ):
+            ForecastDisplay.from_estimator(model, X, y, **ahead)
     display = ForecastDisplay.from_estimator(model, X[:30], y[:30], **ahead)
     n_rows = 30 if steps is None else 33
     assert len(display.y_pred) == n_rows

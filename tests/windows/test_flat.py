@@ -66,8 +66,14 @@ def test_tables_of_other_numbers_are_quiet(table):
 
 @pytest.mark.parametrize(
     "table",
-    [np.zeros((50, 6)), np.tile([0.0, 1.0], (50, 3)), SERIES[:50], SERIES[:3]],
-    ids=["zeros", "alternating", "independent rows", "few rows"],
+    [
+        np.zeros((50, 6)),
+        np.tile([0.0, 1.0], (50, 3)),
+        SERIES[:50],
+        SERIES[:3],
+        np.vstack([np.arange(12.0).reshape(2, 6), np.ones((5, 6))]),
+    ],
+    ids=["zeros", "alternating", "independent rows", "few rows", "constant at the end"],
 )
 def test_constants_and_independent_rows_are_quiet(table):
     check_not_flat(table, None)
