@@ -27,6 +27,7 @@ from tests.benchmarks import (
 
 BENCHMARKS = {
     "small": bench_training.small,
+    "residual": bench_training.residual,
     "shapes": bench_training.shapes,
     "gradients": bench_training.gradients,
     "split": bench_training.split,

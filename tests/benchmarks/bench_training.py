@@ -110,6 +110,26 @@ def shapes():
         )
 
 
+def residual():
+    """The residual form beside the plain one: whole fits on the tutorial's windows."""
+    windows, targets = windows_of(90, 10)
+    settings = {"units": 50, "epochs": 50, "batch_size": 16, "random_state": 0}
+    plain = LSTMRegressor(**settings)
+    form = LSTMRegressor(**settings, residual=True)
+    print_ratios(
+        "A step of training: 100 points, seq_length 10, units 50, batches of 16",
+        times_by_turns(
+            {
+                "plain": lambda: plain.fit(windows, targets),
+                "residual": lambda: form.fit(windows, targets),
+            },
+            n_rounds=15,
+        ),
+        per=50 * 6,
+        limits={"residual": "1.15"},
+    )
+
+
 def incomplete_windows():
     """Short windows beside as many complete ones: 60 runs of 80 to 250 steps."""
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm import LSTMRegressor, WindowTransformer, forecast, steps_ahead
+from sklstm import ForwardFill, LSTMRegressor, WindowTransformer, forecast, steps_ahead
 
 SEQ_LENGTH, STEPS = 4, 5
 LENGTHS = {"b": 40, "a": 33, "long name": 50}
@@ -437,3 +437,35 @@ def test_a_forecast_is_whole_or_an_error_of_ours(starts, counts, n_future, shift
         for unit in X.index.get_level_values(0).unique():
             alone = forecast(MODEL, X.loc[[unit]], X_future=future.loc[[unit]], **arguments)
             assert_same(got.loc[[unit]], alone)
+
+
+# Business days, and holes that are filled.
+
+
+@pytest.mark.parametrize("has_holes", [False, True])
+def test_series_of_business_days_go_on_as_by_hand(has_holes):
+    days = pd.bdate_range("2024-01-01", periods=58)  # until a Wednesday
+    values = np.random.default_rng(0).normal(size=(2, 58)).cumsum(axis=1)
+    parts = {
+        k: pd.DataFrame({"s": row}, index=days) for k, row in zip("ab", values, strict=True)
+    }
+    known = pd.concat(parts, names=["shop", "day"])
+    table = known.copy()
+    if has_holes:
+        table.iloc[[20, 30, 57, 100]] = np.nan  # the last row of "a" among them
+    model = make_pipeline(
+        ForwardFill(groups="shop"),
+        WindowTransformer(6, groups="shop"),
+        LSTMRegressor(4, epochs=1, random_state=0),
+    ).set_output(transform="pandas")
+    y_pred = forecast(model.fit(table, known["s"]), table, steps=4)
+    assert y_pred.equals(forecast(model, steps=4))
+    ahead = pd.to_datetime(["2024-03-21", "2024-03-22", "2024-03-25", "2024-03-26"])
+    assert list(y_pred.index) == [(shop, day) for shop in "ab" for day in ahead]
+    for shop in "ab":
+        rows = table.loc[[shop]]
+        for day in ahead:
+            rows = pd.concat([rows, pd.DataFrame({"s": np.nan}, index=[(shop, day)])])
+            rows.index = pd.MultiIndex.from_tuples(rows.index, names=["shop", "day"])
+            rows.iloc[-1] = model.predict(rows)[-1]
+            assert rows["s"].iloc[-1] == y_pred[shop, day]
