@@ -22,6 +22,8 @@ from sklstm._version import __version__
 CHECKSUM = "_checksum"
 # Increased when an older sklstm would misread what this one writes.
 FORMAT = 2
+# Errors that reading a state of unexpected content may raise.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class SavedVersionWarning(InconsistentVersionWarning):

@@ -18,7 +18,12 @@ from sklstm._sklearn_compat import (
     fit_context,
     output_container,
 )
-from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
+from sklstm._storage._checksum import (
+    MALFORMED,
+    damage_error,
+    verify_checksum,
+    with_checksum,
+)
 from sklstm._types import Passed, State
 from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import check_parameter_of_fit, check_same_order
@@ -42,8 +47,6 @@ FITTED = (
 )
 # Prefixes of the names of added columns; the first is that of SimpleImputer.
 INDICATORS = ("missingindicator", "steps_since")
-# What a state of the wrong form raises when it is read.
-MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class FittedGroups(TypedDict):

@@ -19,7 +19,12 @@ from sklstm._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
-from sklstm._storage._checksum import damage_error, verify_checksum, with_checksum
+from sklstm._storage._checksum import (
+    MALFORMED,
+    damage_error,
+    verify_checksum,
+    with_checksum,
+)
 from sklstm._types import State
 from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import (
@@ -49,10 +54,6 @@ FITTED = (
     "_missing_steps",
     "_series_state",
 )
-
-
-# What a state of the wrong form raises when it is read.
-MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 WindowsOf = Callable[[], NDArray | Windows]
 
