@@ -21,6 +21,7 @@ from sklstm.windows._week import MOST_PLACES, Week, skipped_hours
 # Fraction of the step by which a difference may exceed it before a label counts as missing,
 # and by which floats may differ from the step and still count as equal to it.
 TOLERANCE = 0.05
+DAY = np.timedelta64(1, "D")
 # Largest number of steps that is counted between two labels.
 MOST_STEPS = 2**53
 # Periods of the calendar: number of days from their start to their middle, and from there
@@ -133,7 +134,7 @@ class CalendarSpacing:
 
     def n_missing(self, labels: Labels) -> NDArray[np.int64]:
         """Return the number of labels missing before each label except the first."""
-        differences = np.diff(_ordinals(_days(labels) + self.shift, self.period))
+        differences = np.diff(_ordinals(_days(labels) + self.shift * DAY, self.period))
         return np.maximum((differences - 1) // self.step, 0)
 
     def with_labels(self, labels: Labels) -> "CalendarSpacing":
@@ -142,9 +143,9 @@ class CalendarSpacing:
 
     def next_text(self, labels: Labels) -> str:
         """Return the month of the label after the first of these, as text."""
-        ordinal = _ordinals(_days(labels)[:1] + self.shift, self.period) + self.step
-        middle = _first_days(ordinal, self.period) + PERIODS[self.period][0]
-        return str((middle - self.shift).astype("M8[M]")[0])
+        ordinal = _ordinals(_days(labels)[:1] + self.shift * DAY, self.period) + self.step
+        middle = _first_days(ordinal, self.period) + PERIODS[self.period][0] * DAY
+        return str((middle - self.shift * DAY).astype("M8[M]")[0])
 
 
 Spacing = EvenSpacing | CalendarSpacing
@@ -270,8 +271,8 @@ def _calendar_spacing(labels: Labels) -> CalendarSpacing | None:
             continue
         first = _first_days(_ordinals(days[:1], period), period)
         shift = middle - int((days[:1] - first).astype(np.int64)[0])
-        ordinals = _ordinals(days + shift, period)
-        from_middle = days + shift - _first_days(ordinals, period)
+        ordinals = _ordinals(days + shift * DAY, period)
+        from_middle = days + shift * DAY - _first_days(ordinals, period)
         distance = np.abs(from_middle.astype(np.int64) - middle)
         differences = np.diff(ordinals)
         if (differences > 0).all() and (distance <= tolerance).all():
@@ -297,7 +298,7 @@ def _first_days(ordinals: NDArray[np.int64], period: str) -> NDArray:
     if period in PARTS_OF_MONTHS:
         n_parts, n_days = PARTS_OF_MONTHS[period]
         months = (ordinals // n_parts).astype("M8[M]")
-        return months.astype("M8[D]") + n_days * (ordinals % n_parts)
+        return months.astype("M8[D]") + n_days * (ordinals % n_parts) * DAY
     return ordinals.astype("M8[Y]" if period == "year" else "M8[M]").astype("M8[D]")
 
 
@@ -318,7 +319,7 @@ def _explains_more(calendar: CalendarSpacing, even: EvenSpacing, labels: Labels)
         return on_calendar > by_step
     days = _days(labels)
     of_month = (days - days.astype("M8[M]").astype("M8[D]")).astype(np.int64)
-    to_end = ((days + 1).astype("M8[M]") - days.astype("M8[M]")).astype(np.int64)
+    to_end = ((days + DAY).astype("M8[M]") - days.astype("M8[M]")).astype(np.int64)
     return bool((of_month == of_month[0]).all() or to_end.all())
 
 
