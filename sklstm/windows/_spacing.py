@@ -68,7 +68,8 @@ class EvenSpacing:
             return np.clip(n_steps, 1, MOST_STEPS).astype(np.int64) - 1
         tolerance = np.uint64(1 + int(TOLERANCE * self.step))
         excess = np.maximum(differences, tolerance) - tolerance
-        n_missing = (excess // np.uint64(self.step)).astype(np.int64)
+        n_missing = np.minimum(excess // np.uint64(self.step), np.uint64(MOST_STEPS))
+        n_missing = n_missing.astype(np.int64)
         if labels.clock is None or not n_missing.any():
             return n_missing
         if self.week is not None and self._has_closes():
@@ -143,7 +144,12 @@ class CalendarSpacing:
 
     def next_text(self, labels: Labels) -> str:
         """Return the month of the label after the first of these, as text."""
-        ordinal = _ordinals(_days(labels)[:1] + self.shift * DAY, self.period) + self.step
+        day = _days(labels)[:1]
+        if self.period == "year":  # leap days move the day of the year, not the month
+            return str(day.astype("M8[M]")[0] + np.timedelta64(12 * self.step, "M"))
+        ordinal = _ordinals(day + self.shift * DAY, self.period) + self.step
+        if self.period == "month":  # a 31st is nearer to the next month than a 28th
+            return str(ordinal.astype("M8[M]")[0])
         middle = _first_days(ordinal, self.period) + PERIODS[self.period][0] * DAY
         return str((middle - self.shift * DAY).astype("M8[M]")[0])
 
