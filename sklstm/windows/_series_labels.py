@@ -89,7 +89,8 @@ class SeriesLabels:
     def number_rows_from_zero(self) -> bool:
         """True if labels number the rows of a table of several series from 0."""
         values = self.labels.values
-        return self.number_rows and int(values.min()) == 0 == values.max() + 1 - len(values)
+        is_from_zero = int(values.min()) == 0 and int(values.max()) == len(values) - 1
+        return self.number_rows and is_from_zero
 
     @property
     def are_default(self) -> NDArray[np.bool_]:
