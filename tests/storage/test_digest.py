@@ -94,7 +94,7 @@ DIFFERENT = [
         for unit in ("D", "us", "ns")
     ],
     (np.datetime64("2020-01-01", "us"), np.datetime64("2020-01-01", "ns")),
-    (np.datetime64("NaT"), np.datetime64("2020-01-01")),
+    (np.datetime64("NaT", "D"), np.datetime64("2020-01-01")),
     (np.timedelta64(1, "us"), np.timedelta64(2, "us")),
     (np.timedelta64(1, "D"), np.timedelta64(24, "h")),
     (np.void(b"ab"), np.void(b"ac")),
