@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklstm._pipelines import prediction_horizon, resolve_regressor
 from sklstm._sklearn_compat import check_matplotlib_support
 from sklstm._training._inputs import check_windows
-from sklstm._types import Passed, Target
+from sklstm._types import Keywords, Passed, Target
 from sklstm.forecasting._baselines import Baseline
 from sklstm.forecasting._quantiles import fitted_quantiles, predict_quantiles
 from sklstm.forecasting._recursive import forecast
@@ -340,20 +340,14 @@ class ForecastDisplay:
             series = series_of(estimator, X)
             if series is not None:
                 check_draws_one_series(len(series.panel.counts), beyond=True)
-            y_pred = forecast(estimator, X, steps=steps, target=target, X_future=X_future)
+            ahead: Keywords = {"steps": steps, "target": target, "X_future": X_future}
+            y_pred = forecast(estimator, X, **ahead)
             if series is not None and isinstance(y_pred, np.ndarray):
                 y_pred = y_pred[0]  # one axis of a forecast of arrays is that of the series
             y_pred = without_level(y_pred, series)
             if fitted_quantiles(estimator):
                 interval = quantile_bounds(
-                    forecast(
-                        estimator,
-                        X,
-                        steps=steps,
-                        target=target,
-                        X_future=X_future,
-                        quantiles=True,
-                    ),
+                    forecast(estimator, X, **ahead, quantiles=True),
                     fitted_quantiles(estimator),
                     n_outputs=columns_of(np.asarray(y_pred)).shape[1],
                 )
