@@ -133,8 +133,10 @@ class _ForecastScorer:
         windows = resolve_windows(estimator)
         if windows.groups is not None:
             raise ValueError(
-                "Forecasts of several series are not scored in a search. Score them by "
-                "backtest(..., steps=...), which takes groups into account."
+                "make_forecast_scorer scores the forecasts of one series, but the model has "
+                f"groups={windows.groups!r}. Call backtest(model, X, y, cv=..., "
+                f"steps={self.steps}) for each candidate, and compare the errors in its "
+                "table."
             )
         table, _ = check_table(X, "X")
         columns = check_columns(column_names(table), self.target)

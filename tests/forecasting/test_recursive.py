@@ -407,6 +407,19 @@ def test_dates_as_text_are_told_how_to_become_dates():
         forecast(model, table, steps=2)
 
 
+@pytest.mark.parametrize("dtype", [object, "str", "category"])
+def test_text_labels_give_a_forecast_of_the_fitted_rows_without_labels(dtype):
+    names = pd.Index([f"run {row}" for row in range(N)]).astype(dtype)
+    table = pd.DataFrame({"level": LEVEL[:N]}, names)
+    model = make_model().fit(table, LEVEL[:N])
+    y_pred = forecast(model, steps=2)
+    assert isinstance(y_pred, np.ndarray)
+    labels = pd.DataFrame(index=["run a", "run b"])
+    named = forecast(model, steps=2, X_future=labels)
+    assert list(named.index) == ["run a", "run b"]
+    assert_array_equal(named, y_pred)
+
+
 def test_columns_of_x_future_may_stand_in_any_order():
     table = pd.DataFrame({"a": DRIVER, "level": LEVEL, "b": DRIVER**2}, DAYS)
     model = make_model(StandardScaler()).fit(table[:N], LEVEL[:N])
