@@ -133,7 +133,7 @@ class _ForecastScorer:
         windows = resolve_windows(estimator)
         if windows.groups is not None:
             raise ValueError(
-                "make_forecast_scorer scores the forecasts of one series, but the model has "
+                "make_forecast_scorer scores forecasts of one series, but the model has "
                 f"groups={windows.groups!r}. Call backtest(model, X, y, cv=..., "
                 f"steps={self.steps}) for each candidate, and compare the errors in its "
                 "table."

@@ -417,7 +417,7 @@ def test_text_labels_give_a_forecast_of_the_fitted_rows_without_labels(dtype):
     labels = pd.DataFrame(index=["run a", "run b"])
     named = forecast(model, steps=2, X_future=labels)
     assert list(named.index) == ["run a", "run b"]
-    assert_array_equal(named, y_pred)
+    assert np.array_equal(named, y_pred)
 
 
 def test_columns_of_x_future_may_stand_in_any_order():
