@@ -32,6 +32,15 @@ TIME_NAME = re.compile(
 # as a list of dates.
 INNER = ("pyarrow_dtype", "subtype", "inner", "value_type")
 NUMERIC_KINDS = "biufc"
+# What NumPy and scikit-learn say of text, complex numbers and other objects, without saying
+# in which argument.
+NOT_NUMBERS = (
+    "could not convert string to float",
+    "arrays of bytes/strings",
+    "Complex data not supported",
+    "argument must be a string or a real number",
+    "setting an array element with a sequence",
+)
 # Levels of nested containers that are searched. Windows have three dimensions.
 MOST_NESTED = 4
 
@@ -51,14 +60,24 @@ DROP_FROM_VALIDATION = "Drop the row from X_val and y_val, which have no weights
 def reading(passed: object, name: str) -> Iterator[None]:
     """Raise ValueError or TypeError if an argument cannot be read as numbers.
 
-    Convert the argument inside the `with` block: other errors of the conversion become a
-    ValueError that names it. Warnings that a filter turns into errors remain what they are.
+    Convert the argument inside the `with` block: errors about values that are not numbers
+    get its name, and errors of other types become a ValueError that has it. Warnings that a
+    filter turns into errors remain what they are.
     """
     try:
         _check_nothing_masked(passed, name)
         _check_no_times(passed, name)
         yield
-    except (ValueError, TypeError, Warning):
+    except (ValueError, TypeError) as error:
+        reason = str(error).partition("\n")[0]  # scikit-learn lists the values below
+        if not any(words in reason for words in NOT_NUMBERS):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{name} cannot be read as an array of numbers: {reason.rstrip('.')}. Convert "
+            "the values to numbers, or leave out the column that holds them."
+        ) from error
+    except Warning:
         raise
     except Exception as error:
         raise ValueError(

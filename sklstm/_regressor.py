@@ -6,7 +6,7 @@ with tensors.
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike, fsdecode
 from typing import ClassVar, Literal, Self
 
@@ -24,6 +24,7 @@ from sklstm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
+    at_least,
     fit_context,
     with_callbacks,
 )
@@ -311,8 +312,8 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "units": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "units": [at_least(1)],
+        "num_layers": [at_least(1)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
         "residual": ["boolean"],
@@ -320,14 +321,14 @@ class LSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "quantiles": ["array-like", Real, str],  # a scalar gets an error that shows a tuple
         "multi_step": ["boolean"],
         "incomplete": [StrOptions({"skip", "train"})],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [at_least(1)],
+        "batch_size": [at_least(1)],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "normalize_y": ["boolean"],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [at_least(1)],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "checkpoint": [str, PathLike, None],

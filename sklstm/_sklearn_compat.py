@@ -1,11 +1,13 @@
 """Every private name of scikit-learn that this package uses, and nothing else.
 
 Also what newer versions have and older ones lack: `sklearn.callback`, of 1.9. Without it,
-estimators take no callbacks, and a fit reports to nobody.
+estimators take no callbacks, and a fit reports to nobody. One constraint is our own: an
+integer that is not a bool.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,6 +98,19 @@ SET_BY_SKLEARN = {
 }
 
 
+class _Count(Interval):
+    """An interval of integers without True and False, which Python counts as 1 and 0."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether a value is in the interval."""
+        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
+
+
+def at_least(smallest: int) -> Interval:
+    """Return the constraint of a parameter that counts something."""
+    return _Count(Integral, smallest, None, closed="left")
+
+
 def callbacks_of(estimator: BaseEstimator) -> list[object]:
     """Return the callbacks that are set on an estimator."""
     return list(getattr(estimator, "_skl_callbacks", []))
@@ -121,6 +136,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "at_least",
     "callbacks_of",
     "check_feature_names_in",
     "check_matplotlib_support",

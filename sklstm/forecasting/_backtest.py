@@ -14,8 +14,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklstm._pipelines import ModelWindows, resolve_windows
 from sklstm._sklearn_compat import (
     CallbackContext,
-    Interval,
     InvalidParameterError,
+    at_least,
     check_method_params,
     safe_indexing,
     validate_params,
@@ -27,11 +27,14 @@ from sklstm.forecasting._columns import (
     check_columns,
     check_table,
     column_names,
+    columns_of,
+    float_array,
     rows_of,
 )
 from sklstm.forecasting._folds import (
     check_folds,
     check_series_folds,
+    check_true_values,
     n_fitted_rows,
     n_seen_rows,
     true_values,
@@ -50,7 +53,7 @@ from sklstm.windows._holes import own_holes, own_spacing
 from sklstm.windows._requests import UnknownPastError
 from sklstm.windows._warnings import warn_caller
 
-POSITIVE = Interval(Integral, 1, None, closed="left")
+POSITIVE = at_least(1)
 
 
 @validate_params(
@@ -155,12 +158,13 @@ def backtest(
     Raises
     ------
     TypeError
-        If `X` or `y` holds times or is sparse.
+        If `X` or `y` holds times or other objects that are not numbers, or is sparse.
 
     ValueError
-        If the columns of the target do not hold `y`, so that feeding predictions back in
-        would be wrong; if test rows do not come after the training rows, are not
-        consecutive, or are fewer than `steps`; or as in :func:`forecast`.
+        If `X` or `y` holds text or complex numbers; if the columns of the target do not
+        hold `y`, so that feeding predictions back in would be wrong; if test rows do not
+        come after the training rows, are not consecutive, or are fewer than `steps`; or as
+        in :func:`forecast`.
 
     Warns
     -----
@@ -217,6 +221,9 @@ def backtest(
     layout = Layout.of(model, table, y, has_index=has_index)
     columns = check_columns(column_names(table), target, group=layout.group)
     check_same_order(X, y)
+    # Before the first fit: what is no number in these is no matter of the model.
+    check_true_values(y, n_rows=len(table))
+    float_array(columns_of(table, list(columns.targets)))
     task = _Backtest(
         model,
         X,

@@ -63,12 +63,24 @@ def check_table(passed: Passed, name: str) -> tuple[Table, bool]:
         return _not_empty(pd.DataFrame(columns), name), False
     with reading(passed, name):
         array = check_array(
-            passed, dtype="numeric", ensure_all_finite=False, input_name=name
+            passed,
+            dtype="numeric",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            input_name=name,
         )
-    return array, False
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} should be 2-D, with one row for each step and one column for each "
+            f"feature, got the shape {array.shape}. For a single column, pass "
+            f"np.reshape({name}, (-1, 1))."
+        )
+    return _not_empty(array, name), False
 
 
-def _not_empty(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def _not_empty(table: Table, name: str) -> Table:
     if not len(table):
         raise ValueError(f"{name} has no rows. Pass at least the last known one.")
     return table
@@ -93,10 +105,18 @@ def columns_of(table: Table, positions: list[int]) -> Table:
     )
 
 
-def float_array(table: Table) -> NDArray[np.floating]:
-    """Return values as floats, of the type that they have if it is one."""
+def float_array(table: Table, name: str = "X") -> NDArray[np.floating]:
+    """Return values as floats, of the type that they have if it is one.
+
+    `name` is that of the argument that holds them, for messages.
+    """
     values = np.asarray(table)
-    return values if values.dtype.kind == "f" else values.astype(np.float64)
+    if values.dtype.kind == "f":
+        return values
+    with reading(table, name):
+        if np.iscomplexobj(values):
+            raise ValueError("Complex data not supported")
+        return values.astype(np.float64)
 
 
 def check_columns(

@@ -7,7 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import TimeSeriesSplit, check_cv
+from sklearn.utils import check_array
 
+from sklstm._arrays import reading
 from sklstm._pipelines import ModelWindows
 from sklstm._types import Splits
 from sklstm.forecasting._columns import Columns, Table, columns_of, float_array
@@ -110,6 +112,30 @@ def _splits_by_group(cv: Splits) -> bool:
     return bool(cv.get_metadata_routing().split.requests.get("groups"))
 
 
+def check_true_values(y: ArrayLike, *, n_rows: int) -> NDArray[np.float64]:
+    """Return the true values (n_rows, n_values); they may be unknown."""
+    with reading(y, "y"):
+        y_true: NDArray = check_array(
+            y,
+            dtype="numeric",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            input_name="y",
+        ).astype(np.float64, copy=False)
+    if y_true.ndim not in (1, 2):
+        raise ValueError(
+            "y should be of shape (n_samples,) or (n_samples, n_outputs), got the shape "
+            f"{y_true.shape}."
+        )
+    if len(y_true) != n_rows:
+        raise ValueError(
+            f"X has {n_rows} rows, but y has {len(y_true)}; every row needs its target."
+        )
+    return y_true.reshape(len(y_true), -1)
+
+
 def true_values(
     table: Table,
     y: ArrayLike,
@@ -119,12 +145,7 @@ def true_values(
     starts: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
     """Return the true values (n_rows, n_values), checked against the target's columns."""
-    y_true = np.asarray(y, dtype=np.float64)
-    if len(y_true) != len(table):
-        raise ValueError(
-            f"X has {len(table)} rows, but y has {len(y_true)}; every row needs its target."
-        )
-    y_true = y_true.reshape(len(y_true), -1)
+    y_true = check_true_values(y, n_rows=len(table))
     if not columns.targets:
         return y_true
     if len(columns.targets) == 1:

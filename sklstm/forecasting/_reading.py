@@ -91,7 +91,7 @@ def make_rows(
     if isinstance(known, pd.DataFrame):
         joined = joined_table(known, future, read, steps=steps)
         return TableRows(*common, joined=joined, index=index)
-    array = None if future is None else float_array(future)
+    array = None if future is None else float_array(future, "X_future")
     return ArrayRows(
         *common, joined=joined_array(known, array, read, steps=steps, dtype=targets.dtype)
     )
@@ -182,7 +182,7 @@ def _first_values(future: Table | None, columns: Columns) -> NDArray:
     first = np.array([np.nan])
     if future is not None:
         places = [columns.features.index(j) for j in columns.targets]
-        first = float_array(columns_of(rows_of(future, slice(1)), places))[0]
+        first = float_array(columns_of(rows_of(future, slice(1)), places), "X_future")[0]
     if not np.isfinite(first).all():
         raise ValueError(
             "With horizon=0 a row's own values are in its window, and the column of the "

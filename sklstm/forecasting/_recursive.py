@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sklstm._pipelines import ModelWindows, resolve_windows
-from sklstm._sklearn_compat import Interval, validate_params
+from sklstm._sklearn_compat import at_least, validate_params
 from sklstm._types import Coverage, Target
 from sklstm.forecasting._columns import Columns
 from sklstm.forecasting._forecast_table import ForecastTable, make_forecast
@@ -24,7 +24,7 @@ from sklstm.windows._requests import LastRows, UnknownPastError, requested_windo
 
 @validate_params(
     {
-        "steps": [Interval(Integral, 1, None, closed="left")],
+        "steps": [at_least(1)],
         "quantiles": ["boolean"],
         "errors": [pd.DataFrame, None],
         "coverage": [Real, "array-like", None],
@@ -119,19 +119,20 @@ def forecast(
     Raises
     ------
     TypeError
-        If rows hold times or are sparse.
+        If rows hold times or other objects that are not numbers, or are sparse.
 
     ValueError
-        If `model` has no :class:`WindowTransformer`; if `X` has fewer rows than its windows
-        reach back to and they do not follow the fitted ones (with ``context="never"`` they
-        never do), or recent rows are missing (with ``missing="cut"`` the forecast is from
-        what is known instead); if `X_future` does not start one step after `X`, leaves out
-        steps, lacks columns or has too few rows; if the labels that follow cannot be
-        derived from the index; if the numbers of outputs and targets differ; if `quantiles`
-        is set, but the model has another loss; if `errors` is the table of another model or
-        has too few errors for the coverage, with the number of origins that it needs; or if
-        a step of the model before the windows cannot read what it gets: without `X` a
-        logarithm cannot read the row ahead, whose values are not known.
+        If rows hold text or complex numbers; if `model` has no :class:`WindowTransformer`;
+        if `X` has fewer rows than its windows reach back to and they do not follow the
+        fitted ones (with ``context="never"`` they never do), or recent rows are missing
+        (with ``missing="cut"`` the forecast is from what is known instead); if `X_future`
+        does not start one step after `X`, leaves out steps, lacks columns or has too few
+        rows; if the labels that follow cannot be derived from the index; if the numbers of
+        outputs and targets differ; if `quantiles` is set, but the model has another loss;
+        if `errors` is the table of another model or has too few errors for the coverage,
+        with the number of origins that it needs; or if a step of the model before the
+        windows cannot read what it gets: without `X` a logarithm cannot read the row ahead,
+        whose values are not known.
 
     See Also
     --------

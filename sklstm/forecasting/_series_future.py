@@ -116,7 +116,8 @@ def first_values(ahead: FutureTable | None, columns: Columns) -> NDArray:
         rows = np.array([rows[0] for rows in ahead.rows])
         values = columns_of(ahead.values, places)
         first = float_array(
-            values.take(rows) if isinstance(values, pd.DataFrame) else values[rows]
+            values.take(rows) if isinstance(values, pd.DataFrame) else values[rows],
+            "X_future",
         )
     if not np.isfinite(first).all():
         raise ValueError(

@@ -1,19 +1,17 @@
 """steps_ahead: the targets of a model that predicts several steps at once."""
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from sklstm._arrays import reading
-from sklstm._sklearn_compat import Interval, validate_params
+from sklstm._sklearn_compat import at_least, validate_params
 from sklstm.windows._checks import check_labels
 
 
 @validate_params(
-    {"y": ["array-like"], "steps": [Interval(Integral, 1, None, closed="left")]},
+    {"y": ["array-like"], "steps": [at_least(1)]},
     prefer_skip_nested_validation=True,
 )
 def steps_ahead(y: ArrayLike, steps: int) -> NDArray[np.float64] | pd.DataFrame:

@@ -12,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._sklearn_compat import (
-    Interval,
     StrOptions,
+    at_least,
     check_feature_names_in,
     fit_context,
     output_container,
@@ -154,7 +154,7 @@ class ForwardFill(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "limit": [Interval(Integral, 1, None, closed="left"), None],
+        "limit": [at_least(1), None],
         "add_indicator": ["boolean"],
         "groups": [str, Integral, None],
         "context": [StrOptions({"auto", "always", "never"})],

@@ -1,7 +1,6 @@
 """LagsToWindows: the tables of lags of forecasting tools, as windows."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -12,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklstm._arrays import reading
 from sklstm._sklearn_compat import (
-    Interval,
     StrOptions,
+    at_least,
     check_feature_names_in,
     feature_names_of,
     fit_context,
@@ -130,11 +129,11 @@ class LagsToWindows(
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_lags": [Interval(Integral, 1, None, closed="left")],
+        "n_lags": [at_least(1)],
         "order": [StrOptions({"newest", "oldest"})],
-        "n_series": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "n_series": [at_least(1), tuple, list],
         "layout": [StrOptions({"blocks", "interleaved"})],
-        "first_lag": [Interval(Integral, 0, None, closed="left"), str, tuple, list],
+        "first_lag": [at_least(0), str, tuple, list],
     }
 
     def __init__(

@@ -4,10 +4,7 @@ from numbers import Integral
 
 from numpy.typing import ArrayLike, NDArray
 
-from sklstm._sklearn_compat import (
-    Interval,
-    validate_params,
-)
+from sklstm._sklearn_compat import at_least, validate_params
 from sklstm.windows._by_series import ManySeries
 from sklstm.windows._checks import (
     check_enough_rows,
@@ -34,8 +31,8 @@ from sklstm.windows._windows import Windows
     {
         "X": ["array-like"],
         "y": ["array-like", None],
-        "seq_length": [Interval(Integral, 1, None, closed="left")],
-        "horizon": [Interval(Integral, 0, None, closed="left")],
+        "seq_length": [at_least(1)],
+        "horizon": [at_least(0)],
         "groups": [str, Integral, None],
     },
     prefer_skip_nested_validation=True,

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._sklearn_compat import (
     CallbackSupportMixin,
-    Interval,
     StrOptions,
+    at_least,
     check_feature_names_in,
     fit_context,
     with_callbacks,
@@ -241,8 +241,8 @@ class WindowTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "seq_length": [Interval(Integral, 1, None, closed="left")],
-        "horizon": [Interval(Integral, 0, None, closed="left")],
+        "seq_length": [at_least(1)],
+        "horizon": [at_least(0)],
         "context": [StrOptions({"auto", "always", "never"})],
         "groups": [str, Integral, None],
         "missing": [StrOptions({"error", "cut"})],

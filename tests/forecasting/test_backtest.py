@@ -495,15 +495,3 @@ def test_scorer_with_too_few_rows_says_so():
     scorer = make_forecast_scorer(mean_absolute_error, steps=20)
     with pytest.raises(ValueError, match=r"There are 14 rows to score; .* at least 20"):
         cross_validate(make_model(), X, LEVEL, cv=CV, scoring=scorer, error_score="raise")
-
-
-def test_scorer_of_several_series_points_to_backtest():
-    table = pd.DataFrame({"level": np.r_[LEVEL, LEVEL]})
-    table["shop"] = np.repeat([0, 1], len(LEVEL))
-    model = make_pipeline(
-        WindowTransformer(4, groups="shop"), LSTMRegressor(2, epochs=1, random_state=0)
-    ).fit(table, table["level"])
-    scorer = make_forecast_scorer(mean_absolute_error, steps=5, target="level")
-    message = r"groups='shop'. Call backtest\(model, X, y, cv=..., steps=5\)"
-    with pytest.raises(ValueError, match=message):
-        scorer(model, table, table["level"])

@@ -737,7 +737,7 @@ WRONG = {
     ),
     "X with NaN": ({"X": TABLE[:N] * np.nan}, "X holds NaN"),
     "reverse": ({"X": TABLE[:N][::-1]}, "not increasing"),
-    "a text": ({"X": "level"}, "Expected 2D array"),
+    "a text": ({"X": "level"}, "X cannot be read as an array of numbers"),
 }
 
 

@@ -290,5 +290,5 @@ def test_quantiles_of_all_series_are_those_of_each_alone():
 def test_searches_by_forecasts_of_several_series_are_refused():
     X, y = enough_rows("level")
     scorer = make_forecast_scorer(mean_absolute_error, steps=2)
-    with pytest.raises(ValueError, match="not scored in a search"):
+    with pytest.raises(ValueError, match=r"groups='unit'. Call backtest\("):
         scorer(make_model("level").fit(X, y), X, y)
