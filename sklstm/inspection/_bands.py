@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sklstm._training._quantiles import main_level
 from sklstm._types import Passed
 from sklstm.inspection._forecast_rows import ForecastRows
 from sklstm.windows._labels import table_index
@@ -125,15 +126,32 @@ def _bounds_of_quantiles(table: pd.DataFrame, rows: ForecastRows) -> dict[str, N
     }
 
 
-def quantile_bounds(
-    levels: ArrayLike, quantiles: tuple[float, ...], *, n_outputs: int
+def split_levels(
+    levels: NDArray | pd.Series | pd.DataFrame, quantiles: tuple[float, ...]
+) -> tuple[NDArray | pd.Series | pd.DataFrame, dict[str, NDArray[np.float64]]]:
+    """Return what `predict` returns, and the bands around it, from a model's levels.
+
+    A table of them has a column for each level, or one for each level of each output.
+    """
+    main = main_level(quantiles)
+    if isinstance(levels, np.ndarray):
+        return levels[..., main], _bounds_of_levels(levels, quantiles)
+    table = pd.DataFrame(levels)
+    values: pd.Series | pd.DataFrame = table.iloc[:, main :: len(quantiles)]
+    if table.shape[1] == len(quantiles):
+        values = table.iloc[:, main]
+    return values, _bounds_of_levels(table.to_numpy(), quantiles)
+
+
+def _bounds_of_levels(
+    levels: NDArray, quantiles: tuple[float, ...]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the pairs of a model's levels by name, each (n_rows, n_outputs, 2).
 
     The first level is paired with the last, the second with the last but one, and so on;
     a pair that is not symmetric is named by its levels. One level alone has no band.
     """
-    values = np.asarray(levels, dtype=np.float64).reshape(-1, n_outputs, len(quantiles))
+    values = levels.reshape(len(levels), -1, len(quantiles))
     bands = {}
     for k in range(len(quantiles) // 2):
         low, high = quantiles[k], quantiles[-1 - k]

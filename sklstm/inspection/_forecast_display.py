@@ -21,7 +21,7 @@ from sklstm.inspection._axes import (
     make_axes,
     row_positions,
 )
-from sklstm.inspection._bands import quantile_bounds, read_intervals, split_bounds
+from sklstm.inspection._bands import read_intervals, split_bounds, split_levels
 from sklstm.inspection._forecast_lines import OutputLines, columns_of, mark_warm_up
 from sklstm.inspection._forecast_rows import (
     ForecastRows,
@@ -341,16 +341,13 @@ class ForecastDisplay:
             if series is not None:
                 check_draws_one_series(len(series.panel.counts), beyond=True)
             ahead: Keywords = {"steps": steps, "target": target, "X_future": X_future}
-            y_pred = forecast(estimator, X, **ahead)
+            quantiles = fitted_quantiles(estimator)
+            y_pred = forecast(estimator, X, **ahead, quantiles=bool(quantiles))
             if series is not None and isinstance(y_pred, np.ndarray):
                 y_pred = y_pred[0]  # one axis of a forecast of arrays is that of the series
             y_pred = without_level(y_pred, series)
-            if fitted_quantiles(estimator):
-                interval = quantile_bounds(
-                    forecast(estimator, X, **ahead, quantiles=True),
-                    fitted_quantiles(estimator),
-                    n_outputs=columns_of(np.asarray(y_pred)).shape[1],
-                )
+            if quantiles:
+                y_pred, interval = split_levels(y_pred, quantiles)
             history = without_level(with_labels_of(X, y), series)
             rows = align_rows(None, y_pred, history=history, index=None)
         else:
@@ -360,13 +357,12 @@ class ForecastDisplay:
                     "steps too."
                 )
             regressor, windows = resolve_regressor(estimator, X)
-            y_pred = regressor.predict(windows)
-            if fitted_quantiles(estimator):
-                interval = quantile_bounds(
-                    predict_quantiles(estimator, X),
-                    fitted_quantiles(estimator),
-                    n_outputs=columns_of(y_pred).shape[1],
-                )
+            quantiles = fitted_quantiles(regressor)
+            if quantiles:
+                levels = predict_quantiles(regressor, windows)
+                y_pred, interval = split_levels(levels, quantiles)
+            else:
+                y_pred = regressor.predict(windows)
             checked, _ = check_windows(
                 regressor, windows, like=regressor._fitted().shape.inputs
             )

@@ -538,3 +538,30 @@ def test_one_series_of_a_model_of_several_is_drawn_and_several_are_told_of(
         table = forecast(model, X[:30], **ahead)
         np.testing.assert_array_equal(display.y_pred[-3:].ravel(), np.ravel(table))
         assert display.xlabel == ("row" if container == "array" else "day")
+
+
+@pytest.mark.parametrize("container", ["array", "table"])
+@pytest.mark.parametrize("steps", [None, 4])
+def test_levels_of_a_quantile_model_are_computed_once(container, steps, monkeypatch):
+    y = np.sin(0.3 * np.arange(60))
+    X = np.c_[y, y**2]
+    if container == "table":
+        X = pd.DataFrame(X, pd.date_range("2024", periods=60), columns=["a", "b"])
+    lstm = LSTMRegressor(4, epochs=2, loss="quantile", random_state=0)
+    model = make_pipeline(WindowTransformer(5), lstm).fit(X, X)
+    target = None if steps is None else [0, 1]
+    expected = model.predict(X)
+    if steps is not None:
+        expected = np.asarray(forecast(model, X, steps=steps, target=target))
+    calls = []
+    predict = LSTMRegressor._predict_quantiles
+
+    def counted(self, windows):
+        calls.append("levels")
+        return predict(self, windows)
+
+    monkeypatch.setattr(LSTMRegressor, "_predict_quantiles", counted)
+    monkeypatch.setattr(LSTMRegressor, "predict", lambda self, X: calls.append("values"))
+    display = ForecastDisplay.from_estimator(model, X, X, steps=steps, target=target)
+    assert calls == ["levels"] * (1 if steps is None else steps)
+    assert np.array_equal(display.y_pred[-len(expected) :], expected)
