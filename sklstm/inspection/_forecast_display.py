@@ -28,8 +28,10 @@ from sklstm.inspection._forecast_rows import (
     align_rows,
     baseline_values,
     check_draws_one_series,
+    of_one_series,
     with_labels_of,
     without_level,
+    without_row_numbers,
 )
 from sklstm.windows._labels import table_index
 
@@ -343,11 +345,10 @@ class ForecastDisplay:
             ahead: Keywords = {"steps": steps, "target": target, "X_future": X_future}
             quantiles = fitted_quantiles(estimator)
             y_pred = forecast(estimator, X, **ahead, quantiles=bool(quantiles))
-            if series is not None and isinstance(y_pred, np.ndarray):
-                y_pred = y_pred[0]  # one axis of a forecast of arrays is that of the series
-            y_pred = without_level(y_pred, series)
+            y_pred = of_one_series(y_pred, series)
             if quantiles:
                 y_pred, interval = split_levels(y_pred, quantiles)
+            y_pred = without_row_numbers(y_pred)
             history = without_level(with_labels_of(X, y), series)
             rows = align_rows(None, y_pred, history=history, index=None)
         else:

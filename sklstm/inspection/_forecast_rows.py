@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from sklstm._arrays import reading
 from sklstm._types import Passed
 from sklstm.forecasting._baselines import Baseline, check_season, repeated_values
 from sklstm.forecasting._series import SeriesTable
@@ -217,13 +218,15 @@ def _like_columns(table: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.Data
 
 
 def _check_values(y: Passed, name: str) -> NDArray[np.float64]:
-    return check_array(
-        y,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_all_finite="allow-nan",
-        input_name=name,
-    )
+    with reading(y, name):
+        values: NDArray[np.float64] = check_array(
+            y,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite="allow-nan",
+            input_name=name,
+        )
+    return values
 
 
 def _columns(y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -311,3 +314,23 @@ def without_level(values: Passed, series: SeriesTable | None) -> Passed:
     if series is None or index is None or series.groups not in index.names:
         return values
     return values.droplevel(series.groups) if index.nlevels > 1 else values
+
+
+def of_one_series(y_pred: Passed, series: SeriesTable | None) -> Passed:
+    """Return a forecast of one series without the axis, column or level that names it."""
+    if series is None:
+        return y_pred
+    if isinstance(y_pred, np.ndarray):
+        return y_pred[0]
+    if series.column is not None:
+        y_pred = y_pred.iloc[:, 1:]  # the first column holds the name
+        y_pred = y_pred.iloc[:, 0] if y_pred.shape[1] == 1 else y_pred
+    return without_level(y_pred, series)
+
+
+def without_row_numbers(y_pred: Passed) -> Passed:
+    """Return a forecast as an array if its labels only count the steps ahead from 0."""
+    index = table_index(y_pred)
+    if index is None or not index.equals(pd.RangeIndex(len(index))):
+        return y_pred
+    return y_pred.to_numpy()

@@ -459,6 +459,11 @@ def test_wrong_input_is_an_error_that_says_so(name):
     assert plt.get_fignums() == []
 
 
+def test_true_values_of_text_are_an_error_that_names_them():
+    with pytest.raises(ValueError, match=r"y_true cannot be read as .* to float: 'high'"):
+        ForecastDisplay.from_predictions(["high", "low"], [1.0, 2.0])
+
+
 def test_arguments_of_a_forecast_without_steps_are_an_error(model):
     with pytest.raises(ValueError, match="pass steps too"):
         ForecastDisplay.from_estimator(model, KNOWN.to_frame(), KNOWN, target="level")
@@ -538,6 +543,28 @@ def test_one_series_of_a_model_of_several_is_drawn_and_several_are_told_of(
         table = forecast(model, X[:30], **ahead)
         np.testing.assert_array_equal(display.y_pred[-3:].ravel(), np.ravel(table))
         assert display.xlabel == ("row" if container == "array" else "day")
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("has_dates", [True, False])
+def test_series_that_a_column_names_is_drawn_without_its_name(has_dates, n_outputs, loss):
+    # The column of names in the forecast was read as an output.
+    values = np.random.default_rng(0).normal(size=(60, n_outputs)).cumsum(axis=0)
+    table = pd.DataFrame(values, columns=["sales", "visits"][:n_outputs])
+    table["shop"] = np.repeat(["a", "b"], 30)
+    if has_dates:
+        table.index = pd.DatetimeIndex([*pd.date_range("2024", periods=30)] * 2, name="day")
+    y = table["sales"] if n_outputs == 1 else table[["sales", "visits"]]
+    lstm = LSTMRegressor(4, loss=loss, epochs=1, random_state=0)
+    model = make_pipeline(WindowTransformer(5, groups="shop"), lstm).fit(table, y)
+    ahead = {"steps": 3, "target": ["sales", "visits"][:n_outputs]}
+    display = ForecastDisplay.from_estimator(model, table[30:], y[30:], **ahead)
+    expected = forecast(model, table[30:], **ahead).drop(columns="shop")
+    assert len(display.axes_) == n_outputs
+    np.testing.assert_array_equal(display.y_pred[-3:].reshape(3, -1), expected)
+    assert len(display.bands_[0]) == (loss == "quantile")
+    assert display.xlabel == ("day" if has_dates else "row")
 
 
 @pytest.mark.parametrize("container", ["array", "table"])
