@@ -392,8 +392,10 @@ class ForwardFill(TransformerMixin, BaseEstimator):
             if keys.dtype.kind not in "biuf":
                 filled, keys = filled.astype(object), keys.astype(object)
             return np.insert(filled, table.column, keys, axis=1)
-        keys = X.iloc[:, table.column].array if hasattr(X, "iloc") else table.keys.array
-        frame = pd.DataFrame(filled)
+        is_pandas = isinstance(X, pd.DataFrame)
+        keys = X.iloc[:, table.column].array if is_pandas else table.keys.array
+        # set_output leaves a table the index it has.
+        frame = pd.DataFrame(filled, index=X.index if is_pandas else None)
         frame.insert(table.column, "keys", keys)
         return frame
 

@@ -469,3 +469,32 @@ def test_series_of_business_days_go_on_as_by_hand(has_holes):
             rows.index = pd.MultiIndex.from_tuples(rows.index, names=["shop", "day"])
             rows.iloc[-1] = model.predict(rows)[-1]
             assert rows["s"].iloc[-1] == y_pred[shop, day]
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+@pytest.mark.parametrize("fills", [False, True])
+def test_business_days_of_series_in_a_column_follow_each_last_one(fills, by_time):
+    # Behind ForwardFill the labels were lost: without X the result was numbered from 0.
+    days = pd.bdate_range("2024-01-01", periods=60)  # until a Friday
+    values = np.random.default_rng(0).normal(size=(2, 60)).cumsum(axis=1)
+    table = pd.concat(
+        pd.DataFrame({"shop": shop, "s": row[:n]}, index=days[:n])
+        for shop, n, row in zip("ab", (58, 60), values, strict=True)
+    )
+    table = table.sort_index(kind="stable") if by_time else table
+    y = table["s"].copy()
+    if fills:
+        table.iloc[[25, 80, -1], 1] = np.nan
+    model = make_pipeline(
+        *[ForwardFill(groups="shop")] * fills,
+        WindowTransformer(6, groups="shop"),
+        LSTMRegressor(4, epochs=1, random_state=0),
+    )
+    if fills:
+        model.set_output(transform="pandas")
+    y_pred = forecast(model.fit(table, y), table, steps=3, target="s")
+    assert y_pred.equals(forecast(model, steps=3, target="s"))
+    assert list(y_pred["shop"]) == list("aaabbb")
+    after_wednesday = ["2024-03-21", "2024-03-22", "2024-03-25"]
+    after_friday = ["2024-03-25", "2024-03-26", "2024-03-27"]
+    assert list(y_pred.index) == list(pd.to_datetime(after_wednesday + after_friday))

@@ -309,6 +309,23 @@ def test_forecast_of_several_series():
     pd.testing.assert_series_equal(found, expected)
 
 
+@pytest.mark.parametrize("by_time", [False, True])
+def test_column_of_the_series_keeps_the_index(by_time):
+    # Without it no later step saw the dates: windows reached across a gap in silence.
+    X = pd.concat([series_with_holes().assign(shop=k).ffill().fillna(0.0) for k in "ab"])
+    X = X.sort_index(kind="stable") if by_time else X
+    fill = ForwardFill(groups="shop").set_output(transform="pandas")
+    pd.testing.assert_index_equal(fill.fit_transform(X).index, X.index)
+    pd.testing.assert_index_equal(fill.transform(X).index, X.index)
+    windows = WindowTransformer(4, groups="shop")
+    model = make_pipeline(fill, windows, LSTMRegressor(2, epochs=1, random_state=0))
+    days = X.index.unique()
+    known, later = X[X.index < days[-8]], X[X.index >= days[-6]]
+    model.fit(known, known["level"])
+    with pytest.warns(UserWarning, match=r"steps are missing in between \(2\)"):
+        model.predict(later)
+
+
 def test_onnx_refuses_it_by_name(tmp_path):
     X = series_with_holes()
     model = make_model().fit(X, X["level"])
