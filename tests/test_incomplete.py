@@ -285,7 +285,7 @@ def test_linear_start_is_that_of_the_complete_windows():
 @pytest.mark.parametrize(
     ("windows", "weights", "message"),
     [
-        (np.full((4, 3, 1), np.nan), None, "None of the 4 windows knows a step: X is all"),
+        (np.full((4, 3, 1), np.nan), None, "None of the 4 windows knows a step: all their"),
         (WINDOWS, (N_KNOWN == 0) * 1.0, "0 for every window that knows a step"),
     ],
 )
@@ -293,6 +293,25 @@ def test_nothing_to_train_on_is_an_error(windows, weights, message):
     targets = np.arange(len(windows), dtype=float)
     with pytest.raises(ValueError, match=message):
         make_regressor().fit(windows, targets, weights)
+
+
+@pytest.mark.parametrize(("incomplete", "n_windows"), [("skip", 3), ("train", 7)])
+def test_holding_out_every_window_counts_those_trained_on(incomplete, n_windows):
+    # 8 rows: 8 - 5 windows of 5 steps are complete, 8 - 1 know a step.
+    stopping = {"early_stopping": True, "validation_fraction": 0.95}
+    lstm = make_regressor(incomplete=incomplete, **stopping)
+    rows = np.random.default_rng(0).normal(size=(8, 1))
+    message = f"validation_fraction=0.95 of {n_windows} windows to train on leaves none"
+    with pytest.raises(ValueError, match=message):
+        make_pipeline(WindowTransformer(SEQ_LENGTH), lstm).fit(rows, rows[:, 0])
+
+
+def test_error_of_too_few_rows_for_the_horizon_speaks_of_windows():
+    # X itself holds no NaN.
+    rows = np.random.default_rng(0).normal(size=(5, 1))
+    model = make_pipeline(WindowTransformer(SEQ_LENGTH, horizon=10), make_regressor())
+    with pytest.raises(ValueError, match="None of the 5 windows knows a step: all their"):
+        model.fit(rows, rows[:, 0])
 
 
 def test_other_values_are_errors():

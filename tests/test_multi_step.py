@@ -312,12 +312,23 @@ def test_error_of_steps_ahead_names_the_parameter():
 
 
 def test_too_few_rows_are_an_error():
-    with pytest.raises(ValueError, match="multi_step=True leaves no rows to train on"):
+    with pytest.raises(
+        ValueError, match=r"no rows to train on: .* complete .* or seq_length"
+    ):
         make_model().fit(X[:10], Y[:10])
-    with pytest.raises(ValueError, match="targets of each window that knows a step reach"):
+    # Shorter windows would not help here.
+    with pytest.raises(ValueError, match=r"each window that knows a step .* of steps, or"):
         make_model(incomplete="train").fit(X[:2], Y[:2])
-    with pytest.raises(ValueError, match="reach into the validation rows"):
-        make_model(early_stopping=True, validation_fraction=0.8).fit(X[:16], Y[:16])
     windows = np.asarray(WindowTransformer(6).fit_transform(X))
     with pytest.raises(ValueError, match="In the validation data"):
         make_model()[-1].fit(windows, Y, X_val=windows[:10], y_val=Y[:10])
+
+
+@pytest.mark.parametrize(("incomplete", "n_windows"), [("skip", 1), ("train", 2)])
+def test_targets_that_reach_into_the_validation_rows_are_an_error(incomplete, n_windows):
+    # Of 16 rows, 16 - 4 have all 5 targets; 12 - 6 of these have all 6 steps, 12 - 1 one.
+    # ceil(0.8 * 6) = 5 and ceil(0.8 * 11) = 9 are held out, so that 1 and 2 are left.
+    stopping = {"early_stopping": True, "validation_fraction": 0.8}
+    message = f"each of the {n_windows} windows to train on reach into the"
+    with pytest.raises(ValueError, match=message):
+        make_model(incomplete=incomplete, **stopping).fit(X[:16], Y[:16])

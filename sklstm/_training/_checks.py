@@ -61,10 +61,11 @@ def check_training_rows(
     if unused.any():
         eligible &= ~unused
         if not eligible.any():
+            lower = "the number of steps" + ("" if with_incomplete else " or seq_length")
             raise ValueError(
                 f"multi_step=True leaves no rows to train on: in {len(n_known)} rows, the "
                 f"targets of each {_trained_on(with_incomplete)} reach beyond the last row "
-                "of its series. Lower the number of steps or seq_length, or pass more rows."
+                f"of its series. Lower {lower}, or pass more rows."
             )
     rows = np.flatnonzero(eligible if weights is None else eligible & (weights > 0))
     rows = rows.astype(row_dtype(len(n_known)), copy=False)
@@ -85,8 +86,8 @@ def _no_windows_error(
 ) -> ValueError:
     if with_incomplete:
         return ValueError(
-            f"None of the {len(n_known)} windows knows a step: X is all NaN. Pass more "
-            "rows, or lower the horizon of WindowTransformer."
+            f"None of the {len(n_known)} windows knows a step: all their values are NaN. "
+            "Pass more rows, or lower the horizon of WindowTransformer."
         )
     return ValueError(
         f"None of the {len(n_known)} windows of seq_length={seq_length} is complete: at "
